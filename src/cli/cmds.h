@@ -1,0 +1,13 @@
+/* The verbs of `nidus`.  Each is one file that exports its row; main.c lists them. */
+#pragma once
+
+#include "base/opt.h"
+
+extern const struct cmd cmd_version;
+
+extern const struct cmd *const cmds[];
+extern const size_t n_cmds;
+
+/* Exit statuses of nidus's own, as podman's: 125 nidus failed, 126 the command cannot
+ * be executed, 127 it is not there; 124 as timeout(1). */
+enum { EXIT_DEADLINE = 124, EXIT_NIDUS = 125, EXIT_NOEXEC = 126, EXIT_NOCMD = 127 };
