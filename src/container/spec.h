@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "base/str.h"
+#include "kernel/caps.h"
 
 struct id_map {
 	uint32_t inside, outside, count;
@@ -84,10 +85,6 @@ struct cgroup_limits {
 	char *cpuset_cpus, *cpuset_mems;
 	int64_t pids;        /* 0: none */
 	struct strv unified; /* "file=value" on v2 */
-};
-
-struct cap_sets {
-	uint64_t bounding, effective, permitted, inheritable, ambient; /* bit N: capability N */
 };
 
 struct seccomp_filter; /* container/seccomp.h */
