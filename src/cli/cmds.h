@@ -3,6 +3,7 @@
 
 #include "base/opt.h"
 
+extern const struct cmd cmd_probe;
 extern const struct cmd cmd_version;
 
 extern const struct cmd *const cmds[];

@@ -8,6 +8,7 @@
 #include "cli/print.h"
 
 const struct cmd *const cmds[] = {
+	&cmd_probe,
 	&cmd_version,
 };
 const size_t n_cmds = ARRAY_SIZE(cmds);

@@ -39,6 +39,7 @@ extern const struct fact facts[];
 extern const size_t n_facts;
 const struct fact *fact_find(const char *name); /* NULL if there is none */
 const char *fact_state_name(enum fact_state s);
+enum fact_state fact_state_of_errno(int errnum);
 
 /* Runs one trial in a child under its watchdog; a child that dies or hangs gives
  * FACT_BROKEN or FACT_UNKNOWN with the signal or the time-out as evidence. */
