@@ -28,8 +28,10 @@ nd_err *json_parse(const char *file, const char *text, size_t len, struct json_d
 	}
 	size_t end = json_tokener_get_parse_end(tok);
 	json_tokener_free(tok);
-	if (err == json_tokener_success && end < len && strspn(text + end, " \t\r\n") < len - end &&
-		end + strspn(text + end, " \t\r\n") < len) {
+	size_t rest = end;
+	while (rest < len && text[rest] && strchr(" \t\r\n", text[rest]))
+		rest++;
+	if (err == json_tokener_success && rest < len) {
 		json_object_put(v);
 		v = NULL;
 		err = json_tokener_error_parse_unexpected;

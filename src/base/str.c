@@ -51,7 +51,8 @@ void buf_str(struct buf *b, const char *s)
 	buf_add(b, s, strlen(s));
 }
 
-static void buf_vfmt(struct buf *b, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void buf_vfmt(
+	struct buf *b, const char *fmt, va_list ap)
 {
 	va_list again;
 	va_copy(again, ap);

@@ -25,7 +25,7 @@ char *buf_steal(struct buf *b);
 char *str_dup(const char *s); /* NULL gives NULL */
 char *str_ndup(const char *s, size_t n);
 char *str_fmt(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-char *str_vfmt(const char *fmt, va_list ap);
+char *str_vfmt(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 bool str_eq(const char *a, const char *b); /* NULL equals only NULL */
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
