@@ -11,7 +11,7 @@ TEST_PACKAGES = python3 python3-pytest libcmocka-dev clang clang-format clang-ti
 SUITE =
 SAN =
 
-.PHONY: all build demo test packages test-packages install clean
+.PHONY: all build demo test packages test-packages man install clean
 all: build
 
 build: build/build.ninja
@@ -31,6 +31,10 @@ demo: packages build
 
 test: test-packages
 	@tests/run $(if $(SAN),--san=$(SAN)) $(SUITE)
+
+# After a change of an option table.
+man: build
+	tools/man-pages build/src/cli/nidus docs/man
 
 install: build
 	meson install -C build

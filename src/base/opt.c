@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "near.h"
+
 static const struct opt *by_name(const struct cmd *c, const char *name, size_t len)
 {
 	for (size_t i = 0; i < c->n_opts; i++)
@@ -73,6 +75,19 @@ static nd_err *store(const struct opt *o, void *target, const char *value)
 	return o->parse(target, o, value);
 }
 
+static nd_err *unknown_long(const struct cmd *c, const char *word, size_t len)
+{
+	_cleanup_free_ char *name = str_ndup(word, len);
+	struct near near = {.word = name};
+	for (size_t i = 0; i < c->n_opts; i++)
+		near_offer(&near, c->opts[i].name);
+	nd_err *e = err_invalid("unknown option --%s", name);
+	if (near.best)
+		return err_remedy(e, "Did you mean --%s? 'nidus %s --help' lists the options.",
+			near.best, c->name);
+	return err_remedy(e, "'nidus %s --help' lists the options.", c->name);
+}
+
 /* "--name[=value]" at argv[*i]; moves *i when the value is the next word. */
 static nd_err *parse_long(
 	const struct cmd *c, int argc, char **argv, int *i, void *target, bool *ret_help)
@@ -85,8 +100,7 @@ static nd_err *parse_long(
 		return NULL;
 	}
 	if (!o)
-		return err_remedy(err_invalid("unknown option --%.*s", (int)len, word),
-			"'nidus %s --help' lists the options.", c->name);
+		return unknown_long(c, word, len);
 	const char *value = eq ? eq + 1 : NULL;
 	if (!value && o->kind != OPT_FLAG && !o->optional) {
 		if (*i + 1 >= argc)

@@ -4,6 +4,10 @@
 #include "base/opt.h"
 
 extern const struct cmd cmd_probe;
+extern const struct cmd cmd_complete;
+extern const struct cmd cmd_completion;
+extern const struct cmd cmd_help;
+extern const struct cmd cmd_manual;
 extern const struct cmd cmd_version;
 
 extern const struct cmd *const cmds[];

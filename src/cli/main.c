@@ -5,11 +5,16 @@
 
 #include "base/opt.h"
 #include "cli/cmds.h"
+#include "cli/help.h"
 #include "cli/print.h"
 
 const struct cmd *const cmds[] = {
 	&cmd_probe,
+	&cmd_help,
 	&cmd_version,
+	&cmd_complete,
+	&cmd_completion,
+	&cmd_manual,
 };
 const size_t n_cmds = ARRAY_SIZE(cmds);
 
@@ -26,38 +31,21 @@ const struct cmd cmd_version = {
 	.run = version_run,
 };
 
-static const struct cmd *cmd_find(const char *name)
-{
-	for (size_t i = 0; i < n_cmds; i++)
-		if (strcmp(cmds[i]->name, name) == 0)
-			return cmds[i];
-	return NULL;
-}
-
-static void list_verbs(FILE *f)
-{
-	fputs("Usage: nidus VERB [options] [operands]\n\n", f);
-	for (size_t i = 0; i < n_cmds; i++)
-		if (!cmds[i]->hidden)
-			fprintf(f, "  %-10s %s\n", cmds[i]->name, cmds[i]->brief);
-}
-
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
-		list_verbs(stderr);
+		help_all(stderr);
 		return EXIT_NIDUS;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
-		list_verbs(stdout);
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		help_all(stdout);
 		return 0;
 	}
 	if (strcmp(argv[1], "--version") == 0)
 		return version_run(NULL, NULL, 0);
 	const struct cmd *c = cmd_find(argv[1]);
 	if (!c)
-		return print_error(err_remedy(err_invalid("there is no verb '%s'", argv[1]),
-			"'nidus --help' lists the verbs."));
+		return print_error(cmd_unknown(argv[1]));
 	void *target = mem_alloc(c->target_size);
 	int first;
 	bool help;
@@ -66,7 +54,7 @@ int main(int argc, char **argv)
 	if (e)
 		status = print_error(e);
 	else if (help)
-		status = (printf("Usage: nidus %s %s\n", c->name, c->synopsis), 0);
+		status = (help_verb(stdout, c), 0);
 	else
 		status = c->run(target, argv + 1 + first, (size_t)(argc - 1 - first));
 	if (c->done)

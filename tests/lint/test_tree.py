@@ -96,3 +96,10 @@ def test_readme_commands_exist():
     assert named and named <= targets, "README names make targets that do not exist: %s" % (named - targets)
     for path in re.findall(r"\]\(([^)#:]+)\)", readme):
         assert os.path.exists(os.path.join(ROOT, path)), "README links to %s, which is not there" % path
+
+
+def test_no_careless_functions():
+    calls = r"\b(atoi|atol|strcpy|strcat|sprintf|vsprintf|system|popen|gets|tmpnam|mktemp|alloca)\s*\("
+    wrong = ["%s: %s" % (name, m.group(1)) for name in tracked(".c", ".h", under="src/")
+             for m in re.finditer(calls, re.sub(r'"(\\.|[^"\\\n])*"|/\*.*?\*/', "", text(name), flags=re.S))]
+    assert not wrong, ", ".join(wrong)
