@@ -7,6 +7,7 @@
 
 const struct fact facts[] = {
 #include "probe/rows-namespace.h"
+#include "probe/rows-mount.h"
 };
 
 const size_t n_facts = sizeof facts / sizeof *facts;

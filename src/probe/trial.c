@@ -63,7 +63,7 @@ void trial_in_child(struct fact_result *r, void (*fn)(struct fact_result *r, voi
 			"the trial's child ended with status %d", status);
 }
 
-bool trial_map_one(const char *proc_dir, uid_t uid, gid_t gid, const char **op)
+bool trial_map_one(const char *proc_dir, unsigned inside, uid_t uid, gid_t gid, const char **op)
 {
 	char path[64], map[64];
 	/* Absent before Linux 3.19 and in some sandboxes; then no map needs it. */
@@ -73,13 +73,13 @@ bool trial_map_one(const char *proc_dir, uid_t uid, gid_t gid, const char **op)
 		return false;
 	}
 	snprintf(path, sizeof path, "%s/uid_map", proc_dir);
-	snprintf(map, sizeof map, "0 %u 1\n", uid);
+	snprintf(map, sizeof map, "%u %u 1\n", inside, uid);
 	if (!file_poke(AT_FDCWD, path, map)) {
 		*op = "write uid_map";
 		return false;
 	}
 	snprintf(path, sizeof path, "%s/gid_map", proc_dir);
-	snprintf(map, sizeof map, "0 %u 1\n", gid);
+	snprintf(map, sizeof map, "%u %u 1\n", inside, gid);
 	*op = "write gid_map";
 	return file_poke(AT_FDCWD, path, map);
 }
@@ -89,7 +89,7 @@ bool trial_enter_userns(const char **op)
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 	*op = "unshare(CLONE_NEWUSER)";
-	return unshare(CLONE_NEWUSER) == 0 && trial_map_one("/proc/self", uid, gid, op);
+	return unshare(CLONE_NEWUSER) == 0 && trial_map_one("/proc/self", 0, uid, gid, op);
 }
 
 bool trial_unshare(int flags, const char **op)
@@ -123,6 +123,8 @@ struct way {
 	void (*fn)(struct fact_result *r);
 };
 
+static const char before[] = "before the trial itself";
+
 static void try_way(struct fact_result *r, void *arg)
 {
 	const struct way *w = arg;
@@ -130,7 +132,7 @@ static void try_way(struct fact_result *r, void *arg)
 	if (trial_unshare(w->flags, &op))
 		w->fn(r);
 	else
-		fact_refused(r, errno, op, "before the trial itself");
+		fact_refused(r, errno, op, "%s", before);
 }
 
 static void name_way(struct fact_result *r, const char *way)
@@ -139,28 +141,50 @@ static void name_way(struct fact_result *r, const char *way)
 	snprintf(r->value + n, sizeof r->value - n, "%s%s", n ? ", " : "", way);
 }
 
+/* Who may not even make the namespaces has been told nothing about the question. */
+static bool before_question(const struct fact_result *r)
+{
+	return str_eq(r->evidence, before);
+}
+
+static bool try_one_way(struct fact_result *got, int flags, bool own, struct fact_result *r,
+	void (*fn)(struct fact_result *r))
+{
+	*got = *r;
+	trial_in_child(got, try_way, &(struct way){flags | (own ? CLONE_NEWUSER : 0), fn});
+	if (got->state != FACT_WORKS)
+		return false;
+	*r = *got;
+	name_way(r, own ? "userns" : "root");
+	return true;
+}
+
+static void both_ways(
+	struct fact_result *r, int flags, void (*fn)(struct fact_result *r), bool own_first)
+{
+	struct fact_result got[2]; /* as it is, in an own user namespace */
+	for (int i = 0; i < 2; i++) {
+		bool own = own_first == (i == 0);
+		if (try_one_way(&got[own], flags, own, r, fn))
+			return;
+	}
+	bool prefer_own = own_first ? !before_question(&got[1])
+				    : before_question(&got[0]) && !before_question(&got[1]);
+	*r = got[prefer_own];
+	snprintf(r->evidence, sizeof r->evidence,
+		"with the privileges at hand: %.120s (%.160s); in an own user namespace: %.120s "
+		"(%.160s)",
+		got[0].reason, got[0].evidence, got[1].reason, got[1].evidence);
+}
+
 void trial_best_way(struct fact_result *r, int flags, void (*fn)(struct fact_result *r))
 {
-	struct fact_result as_is = *r, own = *r;
-	trial_in_child(&as_is, try_way, &(struct way){flags, fn});
-	if (as_is.state == FACT_WORKS) {
-		*r = as_is;
-		name_way(r, "root");
-		return;
-	}
-	trial_in_child(&own, try_way, &(struct way){flags | CLONE_NEWUSER, fn});
-	if (own.state == FACT_WORKS) {
-		*r = own;
-		name_way(r, "userns");
-		return;
-	}
-	/* Who may not even make the namespace has been told nothing about the question. */
-	bool had_none = strncmp(as_is.op, "unshare", 7) == 0;
-	bool own_none = strncmp(own.op, "unshare", 7) == 0 || strncmp(own.op, "write ", 6) == 0;
-	*r = had_none && !own_none ? own : as_is;
-	snprintf(r->evidence, sizeof r->evidence,
-		"with the privileges at hand: %s (%.240s); in an own user namespace: %s (%.240s)",
-		as_is.reason, as_is.evidence, own.reason, own.evidence);
+	both_ways(r, flags, fn, false);
+}
+
+void trial_userns_first(struct fact_result *r, int flags, void (*fn)(struct fact_result *r))
+{
+	both_ways(r, flags, fn, true);
 }
 
 bool trial_has_cap(int cap)

@@ -21,8 +21,8 @@ void trial_in_child(struct fact_result *r, void (*fn)(struct fact_result *r, voi
  * root.  False leaves errno, and the call or file that refused in *op. */
 bool trial_enter_userns(const char **op);
 /* Writes the one-id maps of the user namespace that `proc_dir` ("/proc/self", "/proc/123")
- * is in: uid and gid as seen outside it.  False as above. */
-bool trial_map_one(const char *proc_dir, uid_t uid, gid_t gid, const char **op);
+ * is in: `inside` stands for the uid and gid outside.  False as above. */
+bool trial_map_one(const char *proc_dir, unsigned inside, uid_t uid, gid_t gid, const char **op);
 
 /* New namespaces (flags: CLONE_NEW*, with CLONE_NEWUSER the userns way).  With CLONE_NEWNS
  * all mounts become private, so that nothing is seen outside.  False as above. */
@@ -36,6 +36,9 @@ bool trial_scratch(const char **op);
  * work, in an own user namespace as well.  value becomes "root" or "userns" where
  * it works, unless fn gave one: then the way is appended ("2, userns"). */
 void trial_best_way(struct fact_result *r, int flags, void (*fn)(struct fact_result *r));
+
+/* The same in the other order, for what is only asked on behalf of user namespaces. */
+void trial_userns_first(struct fact_result *r, int flags, void (*fn)(struct fact_result *r));
 
 bool trial_has_cap(int cap); /* effective, in this user namespace (/proc/self/status CapEff) */
 /* A small file, whole: written (made, truncated) or read (NUL-terminated; -1 and errno). */

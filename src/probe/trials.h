@@ -26,3 +26,34 @@ void try_ns_ipc_userns(struct fact_result *r);
 void try_ns_uts_userns(struct fact_result *r);
 void try_ns_cgroup_userns(struct fact_result *r);
 void try_ns_time_userns(struct fact_result *r);
+
+/* mount.c */
+void try_mount_tmpfs(struct fact_result *r);
+void try_mount_bind(struct fact_result *r);
+void try_mount_readonly(struct fact_result *r);
+void try_mount_proc(struct fact_result *r);
+void try_mount_sysfs(struct fact_result *r);
+void try_mount_cgroup2(struct fact_result *r);
+void try_mount_cgroup(struct fact_result *r);
+void try_pivot_root(struct fact_result *r);
+
+/* mountapi.c */
+void try_open_tree(struct fact_result *r);
+void try_move_mount(struct fact_result *r);
+void try_mount_setattr(struct fact_result *r);
+void try_fsopen(struct fact_result *r);
+void try_mount_idmapped(struct fact_result *r);
+
+/* overlay.c */
+void try_mount_overlay(struct fact_result *r);
+void try_mount_overlay_userxattr(struct fact_result *r);
+void try_mount_overlay_stack(struct fact_result *r);
+void try_mount_overlay_on_overlay(struct fact_result *r);
+
+/* image.c */
+void try_mount_erofs_file(struct fact_result *r);
+void try_mount_loop(struct fact_result *r);
+
+/* fuse.c */
+void try_dev_fuse(struct fact_result *r);
+void try_mount_fuse(struct fact_result *r);
