@@ -153,7 +153,12 @@ static void mapped_child_judge(
 	fd_write_all(c->go_fd, "x", 1);
 	fd_close(c->go_fd);
 	int status = wait_status(c->pid);
-	if (status == 0)
+	if (status == 2 && !many)
+		fact_set(r, FACT_DENIED, "setgroups was given up in this user namespace",
+			"%s; then setgroups failed in the child; /proc/self/setgroups here says "
+			"deny, which is inherited",
+			how);
+	else if (status == 0)
 		fact_works(r, "%s; a child in the namespace then %s", how,
 			many ? "took groups 0 and 1000 and uid 1000" : "called setgroups");
 	else
