@@ -6,6 +6,7 @@
 #include "probe/trials.h"
 
 const struct fact facts[] = {
+#include "probe/rows-virt.h"
 #include "probe/rows-namespace.h"
 #include "probe/rows-mount.h"
 };

@@ -57,3 +57,10 @@ void try_mount_loop(struct fact_result *r);
 /* fuse.c */
 void try_dev_fuse(struct fact_result *r);
 void try_mount_fuse(struct fact_result *r);
+/* sandbox.c, virt.c, kvm.c */
+void try_sandbox(struct fact_result *r);
+void try_virt_hypervisor(struct fact_result *r);
+void try_virt_nested(struct fact_result *r);
+void try_kvm_device(struct fact_result *r);
+void try_kvm_vm(struct fact_result *r);
+void try_kvm(struct fact_result *r);
