@@ -9,6 +9,7 @@ const struct fact facts[] = {
 #include "probe/rows-virt.h"
 #include "probe/rows-namespace.h"
 #include "probe/rows-mount.h"
+#include "probe/rows-process.h"
 };
 
 const size_t n_facts = sizeof facts / sizeof *facts;

@@ -57,6 +57,7 @@ void try_mount_loop(struct fact_result *r);
 /* fuse.c */
 void try_dev_fuse(struct fact_result *r);
 void try_mount_fuse(struct fact_result *r);
+
 /* sandbox.c, virt.c, kvm.c */
 void try_sandbox(struct fact_result *r);
 void try_virt_hypervisor(struct fact_result *r);
@@ -64,3 +65,38 @@ void try_virt_nested(struct fact_result *r);
 void try_kvm_device(struct fact_result *r);
 void try_kvm_vm(struct fact_result *r);
 void try_kvm(struct fact_result *r);
+
+/* seccomp.c */
+void try_seccomp_filter(struct fact_result *r);
+void try_seccomp_trace(struct fact_result *r);
+void try_seccomp_notify(struct fact_result *r);
+void try_seccomp_addfd(struct fact_result *r);
+
+/* trace.c */
+void try_ptrace(struct fact_result *r);
+void try_ptrace_syscall_info(struct fact_result *r);
+void try_process_vm_readv(struct fact_result *r);
+void try_process_vm_writev(struct fact_result *r);
+
+/* process.c */
+void try_pidfd_open(struct fact_result *r);
+void try_pidfd_send_signal(struct fact_result *r);
+void try_pidfd_getfd(struct fact_result *r);
+void try_clone3(struct fact_result *r);
+void try_openat2(struct fact_result *r);
+
+/* limits.c */
+void try_rlimit_raise(struct fact_result *r);
+void try_oom_score_adj(struct fact_result *r);
+void try_mknod(struct fact_result *r);
+
+/* procsys.c */
+void try_proc_sys(struct fact_result *r);
+void try_proc_sys_own(struct fact_result *r);
+void try_proc_sys_bind(struct fact_result *r);
+void try_proc_sys_overlay(struct fact_result *r);
+
+/* capability.c */
+void try_caps_effective(struct fact_result *r);
+void try_caps_bounding(struct fact_result *r);
+void try_caps_ambient(struct fact_result *r);

@@ -1,0 +1,140 @@
+/* Holding and making processes: pidfds (Linux 5.3; pidfd_getfd 5.6), clone3 (5.3), and
+ * opening beneath a root with openat2 (5.6).  gVisor has neither pidfd_open nor openat2. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/spawn.h"
+#include "kernel/sys.h"
+#include "probe/trial.h"
+#include "probe/trials.h"
+
+enum { END_MS = 500 };
+
+/* A child that sleeps until it is killed, and a pidfd of it.  -1: r says why. */
+static int sleeper(struct fact_result *r, pid_t *ret_pid)
+{
+	pid_t pid = trial_fork();
+	if (pid == 0)
+		for (;;)
+			pause();
+	int fd = pid < 0 ? -1 : sys_pidfd_open(pid, 0);
+	if (fd < 0)
+		fact_refused(r, errno, pid < 0 ? "fork" : "pidfd_open", "a child");
+	*ret_pid = pid;
+	return fd;
+}
+
+static void judge_end(struct fact_result *r, int pid_fd, pid_t pid, const char *how)
+{
+	struct pollfd p = {pid_fd, POLLIN, 0};
+	if (poll(&p, 1, END_MS) != 1)
+		fact_set(r, FACT_BROKEN, "the end of the process is not told",
+			"%s, yet its pidfd is not readable within %d ms", how, END_MS);
+	else if (wait_status(pid) != 128 + SIGKILL)
+		fact_set(r, FACT_BROKEN, "the signal did not do it", "%s", how);
+	else
+		fact_works(r, "%s; its pidfd became readable", how);
+}
+
+void try_pidfd_open(struct fact_result *r)
+{
+	pid_t pid;
+	_cleanup_fd_ int fd = sleeper(r, &pid);
+	if (fd < 0)
+		return;
+	struct pollfd p = {fd, POLLIN, 0};
+	if (poll(&p, 1, 0) != 0) {
+		fact_set(r, FACT_BROKEN, "it says ended of a process that lives", "poll at once");
+		return;
+	}
+	kill(pid, SIGKILL);
+	judge_end(r, fd, pid, "pidfd_open of a child, which was then killed");
+}
+
+void try_pidfd_send_signal(struct fact_result *r)
+{
+	pid_t pid;
+	_cleanup_fd_ int fd = sleeper(r, &pid);
+	if (fd < 0)
+		return;
+	if (sys_pidfd_send_signal(fd, SIGKILL) < 0)
+		fact_refused(r, errno, "pidfd_send_signal", "SIGKILL to a child");
+	else
+		judge_end(r, fd, pid, "a child was killed through its pidfd");
+}
+
+void try_pidfd_getfd(struct fact_result *r)
+{
+	pid_t pid;
+	int pipe_fds[2];
+	char byte = 0;
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return;
+	_cleanup_fd_ int fd = sleeper(r, &pid);
+	if (fd < 0)
+		return;
+	fd_close(pipe_fds[1]); /* from here on only the child has the writing end */
+	_cleanup_fd_ int got = sys_pidfd_getfd(fd, pipe_fds[1], 0);
+	if (got < 0) {
+		fact_refused(r, errno, "pidfd_getfd", "a pipe of a child");
+		return;
+	}
+	if (!fd_write_all(got, "x", 1) || read(pipe_fds[0], &byte, 1) != 1 || byte != 'x')
+		fact_set(r, FACT_BROKEN, "the descriptor is not the child's",
+			"a byte written to it did not come out of the pipe");
+	else
+		fact_works(r, "the writing end of a pipe taken from a child; a byte came through");
+}
+
+void try_clone3(struct fact_result *r)
+{
+	int pid_fd = -1;
+	struct clone_args a = {.flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+		.pidfd = (uintptr_t)&pid_fd,
+		.exit_signal = SIGCHLD};
+	pid_t pid = sys_clone3(&a);
+	if (pid == 0)
+		_exit(42);
+	if (pid < 0) {
+		fact_refused(r, errno, "clone3", "CLONE_PIDFD, CLONE_CLEAR_SIGHAND");
+		return;
+	}
+	_cleanup_fd_ int fd = pid_fd;
+	int status = wait_status(pid);
+	if (status != 42 || fd < 0)
+		fact_set(r, FACT_BROKEN, "the child is not as asked",
+			"pidfd %d, exit status %d instead of 42", fd, status);
+	else
+		fact_works(r, "a child made with CLONE_PIDFD and CLONE_CLEAR_SIGHAND; it exited "
+			      "with 42 as told");
+}
+
+void try_openat2(struct fact_result *r)
+{
+	_cleanup_fd_ int root = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_fd_ int out = -1, in = -1;
+	if (root < 0) {
+		fact_refused(r, errno, "open", "/proc/self as the directory to stay beneath");
+		return;
+	}
+	in = sys_openat2(root, "/../../status", O_RDONLY | O_CLOEXEC, 0, RESOLVE_IN_ROOT);
+	if (in < 0) {
+		fact_refused(r, errno, "openat2", "RESOLVE_IN_ROOT");
+		return;
+	}
+	out = sys_openat2(root, "../version", O_RDONLY | O_CLOEXEC, 0, RESOLVE_BENEATH);
+	if (out >= 0 || errno != EXDEV)
+		fact_set(r, FACT_BROKEN, "it lets a path lead out",
+			"RESOLVE_BENEATH of ../version: %s", out >= 0 ? "opened" : strerror(errno));
+	else
+		fact_works(
+			r, "RESOLVE_IN_ROOT stayed in its root, RESOLVE_BENEATH of .. gave EXDEV");
+}
