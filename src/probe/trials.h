@@ -100,3 +100,7 @@ void try_proc_sys_overlay(struct fact_result *r);
 void try_caps_effective(struct fact_result *r);
 void try_caps_bounding(struct fact_result *r);
 void try_caps_ambient(struct fact_result *r);
+/* tun.c */
+void try_tun_device(struct fact_result *r);
+void try_tun_own(struct fact_result *r);
+void try_tun_current(struct fact_result *r);
