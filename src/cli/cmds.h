@@ -4,6 +4,7 @@
 #include "base/opt.h"
 
 extern const struct cmd cmd_probe;
+extern const struct cmd cmd_run;
 extern const struct cmd cmd_complete;
 extern const struct cmd cmd_completion;
 extern const struct cmd cmd_help;

@@ -10,6 +10,7 @@
 
 const struct cmd *const cmds[] = {
 	&cmd_probe,
+	&cmd_run,
 	&cmd_help,
 	&cmd_version,
 	&cmd_complete,

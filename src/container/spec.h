@@ -31,6 +31,7 @@ struct rootfs_spec {
 	bool cow;           /* ROOTFS_DIR: copy-on-write instead */
 	char *state_dir;    /* holds upper/ and work/; NULL: a tmpfs upper */
 	bool readonly;
+	bool throwaway;    /* --rm: changes need not survive a crash */
 	char *propagation; /* "private" (default), "rprivate", "slave", "rslave", "shared",
 			      "rshared" */
 };

@@ -1,0 +1,267 @@
+/* The last stage of a child: see process.h.
+ *
+ * Stages, in this order, because each gives up what the next must not have: limits (the
+ * caller's rights) -> identity looked up in the container's files -> bounding set ->
+ * ids -> capability sets -> seccomp -> execve.  Without no_new_privs the filter wants
+ * CAP_SYS_ADMIN and is set before the sets shrink.
+ */
+#include "container/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "container/seccomp.h"
+#include "container/wire.h"
+#include "kernel/caps.h"
+#include "kernel/names.h"
+#include "kernel/ns.h"
+#include "kernel/sys.h"
+#include "kernel/tun.h"
+
+static nd_err *set_rlimit(struct process_stage *p, const struct rlimit_spec *r)
+{
+	if (setrlimit((__rlimit_resource_t)r->resource, &r->limit) == 0)
+		return NULL;
+	int err = errno;
+	const char *name = rlimit_name(r->resource);
+	struct rlimit now;
+	if (err == EPERM && p->s->best_effort &&
+		getrlimit((__rlimit_resource_t)r->resource, &now) == 0) {
+		struct rlimit low = {
+			r->limit.rlim_cur < now.rlim_max ? r->limit.rlim_cur : now.rlim_max,
+			r->limit.rlim_max < now.rlim_max ? r->limit.rlim_max : now.rlim_max};
+		if (setrlimit((__rlimit_resource_t)r->resource, &low) == 0) {
+			nd_err *e = err_sys(err, "setrlimit", "%s", name);
+			wire_left(p->sock, "rlimits", "as asked", e);
+			wire_took(
+				p->sock, "rlimits", "lowered", "limits are lower than asked", true);
+			wire_warn(p->sock,
+				"--ulimit %s: lowered to %llu, the most that is allowed here", name,
+				(unsigned long long)low.rlim_max);
+			err_free(e);
+			return NULL;
+		}
+	}
+	return err_remedy(err_code(err_sys(err, "setrlimit", "%s=%llu:%llu", name ? name : "?",
+					   (unsigned long long)r->limit.rlim_cur,
+					   (unsigned long long)r->limit.rlim_max),
+				  "rlimit-denied"),
+		"Raising a hard limit wants CAP_SYS_RESOURCE in the first user namespace; ask for "
+		"less, or add --best-effort to take what is allowed.");
+}
+
+nd_err *process_limits(struct process_stage *p)
+{
+	if (p->s->has_oom_score_adj) {
+		char text[16];
+		snprintf(text, sizeof text, "%d", p->s->oom_score_adj);
+		if (!file_poke(p->proc_fd, "self/oom_score_adj", text)) {
+			nd_err *e = err_sys(errno, "write", "oom_score_adj %s", text);
+			if (!p->s->best_effort)
+				return e;
+			wire_left(p->sock, "oom score", "as asked", e);
+			err_free(e);
+		}
+	}
+	for (size_t i = 0; i < p->s->n_rlimits; i++)
+		TRY(set_rlimit(p, &p->s->rlimits[i]));
+	return NULL;
+}
+
+static nd_err *set_stdio(struct process_stage *p)
+{
+	if (p->pty_fd >= 0) {
+		for (int i = 0; i < 3; i++)
+			if (dup2(p->pty_fd, i) < 0)
+				return err_sys(errno, "dup2", "the terminal");
+		if (ioctl(0, TIOCSCTTY, 0) < 0)
+			return err_sys(errno, "TIOCSCTTY", "the terminal");
+		return NULL;
+	}
+	int null_fd = -1, moved[3];
+	for (int i = 0; i < 3; i++) {
+		moved[i] = p->s->stdio[i];
+		if (moved[i] < 0 && null_fd < 0)
+			null_fd = open_in_root(p->root_fd, "/dev/null", O_RDWR, 0);
+		if (moved[i] < 0 && null_fd < 0)
+			return err_sys(errno, "open", "/dev/null in the container");
+		if (moved[i] < 0)
+			moved[i] = null_fd;
+	}
+	/* A source that is itself among 0 to 2 must not be overwritten before it is copied. */
+	for (int i = 0; i < 3; i++)
+		if (moved[i] != i && moved[i] < 3 &&
+			(moved[i] = fcntl(moved[i], F_DUPFD_CLOEXEC, 3)) < 0)
+			return err_sys(errno, "dup", "standard stream %d", i);
+	for (int i = 0; i < 3; i++)
+		if (moved[i] != i ? dup2(moved[i], i) < 0 : !fd_set_cloexec(i, false))
+			return err_sys(errno, "dup2", "standard stream %d", i);
+	return NULL;
+}
+
+/* s->keep_fds become 3, 4, ...; everything else above closes at exec. */
+static nd_err *set_kept(struct process_stage *p)
+{
+	int n = (int)p->s->n_keep_fds, *held = n ? mem_alloc((size_t)n * sizeof *held) : NULL;
+	for (int i = 0; i < n; i++)
+		if ((held[i] = fcntl(p->s->keep_fds[i], F_DUPFD_CLOEXEC, 3 + n)) < 0)
+			return err_sys(errno, "dup", "kept descriptor %d", p->s->keep_fds[i]);
+	/* What stood at 3 to 2+n is ours (the socket, the root): move it out of the way. */
+	int *own[] = {&p->sock, &p->root_fd, &p->proc_fd};
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (*own[i] >= 3 && *own[i] < 3 + n &&
+			(*own[i] = fcntl(*own[i], F_DUPFD_CLOEXEC, 3 + n)) < 0)
+			return err_sys(errno, "dup", "a descriptor of nidus");
+	for (int i = 0; i < n; i++)
+		if (dup2(held[i], 3 + i) < 0)
+			return err_sys(errno, "dup2", "kept descriptor %d", 3 + i);
+	free(held);
+	/* CLOSE_RANGE_CLOEXEC, Linux 5.11: whatever was inherited without CLOEXEC goes too. */
+	if (sys_close_range((unsigned)(3 + n), ~0u, 4) == 0)
+		return NULL;
+	for (int fd = 3 + n; fd < 1024; fd++)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return NULL;
+}
+
+static nd_err *enter_cwd(struct process_stage *p)
+{
+	const char *cwd = p->s->cwd && *p->s->cwd ? p->s->cwd : "/";
+	if (str_eq(cwd, "/"))
+		return fchdir(p->root_fd) < 0 ? err_sys(errno, "fchdir", "/") : NULL;
+	/* Never through a magic link: /proc/self/fd/N could be the place's (CVE-2024-21626). */
+	_cleanup_fd_ int fd = open_in_root(p->root_fd, cwd, O_PATH | O_DIRECTORY, 0);
+	if (fd < 0 && errno == ENOENT) {
+		int made = mkdir_in_root(p->root_fd, cwd, 0755);
+		if (made >= 0)
+			fd = made;
+	}
+	if (fd < 0 || fchdir(fd) < 0)
+		return err_code(err_sys(errno, "chdir", "%s in the container", cwd), "workdir");
+	return NULL;
+}
+
+static nd_err *set_ids(struct process_stage *p, uid_t uid, gid_t gid, const gid_t *groups, size_t n)
+{
+	if (!p->setgroups_denied && setgroups(n, groups) < 0) {
+		if (errno != EPERM || n)
+			return err_sys(errno, "setgroups", "%zu groups", n);
+	}
+	if (setresgid(gid, gid, gid) < 0)
+		return err_remedy(err_sys(errno, "setresgid", "%u", gid),
+			"The id is not mapped in this user namespace, or the caller may not take "
+			"it.");
+	if (setresuid(uid, uid, uid) < 0)
+		return err_remedy(err_sys(errno, "setresuid", "%u", uid),
+			"The id is not mapped in this user namespace, or the caller may not take "
+			"it.");
+	return NULL;
+}
+
+static nd_err *exec_error(const char *program, int err)
+{
+	nd_err *e = err_sys(err, "execve", "%s", program);
+	if (err != ENOENT && err != ENOTDIR)
+		return err_code(e, "exec-denied");
+	if (access(program, F_OK) == 0)
+		err_detail(e, "The file is there, its interpreter or loader is not.");
+	return err_code(e, "exec-not-found");
+}
+
+/* As execvp(3), with the container's PATH. */
+static nd_err *exec_path(const struct container_spec *s)
+{
+	char *const *argv = s->args.v, *const *env = s->env.v;
+	const char *name = argv[0], *path = env_get(&s->env, "PATH");
+	if (strchr(name, '/')) {
+		execve(name, argv, env);
+		return exec_error(name, errno);
+	}
+	if (!*name)
+		return err_code(
+			err_new(ND_INVALID, NULL, "the command is empty"), "exec-not-found");
+	int result = ENOENT;
+	char full[PATH_MAX];
+	for (const char *p = path && *path ? path
+					   : "/usr/local/sbin:/usr/local/bin:/usr/sbin:"
+					     "/usr/bin:/sbin:/bin";
+		p; p = strchr(p, ':') ? strchr(p, ':') + 1 : NULL) {
+		int n = (int)strcspn(p, ":");
+		if (snprintf(full, sizeof full, "%.*s%s%s", n, p, n ? "/" : "", name) >=
+			(int)sizeof full)
+			continue;
+		execve(full, argv, env);
+		if (errno == ENOENT && access(full, F_OK) == 0)
+			return exec_error(full, ENOENT);
+		if (errno != ENOENT && errno != ENOTDIR)
+			result = errno;
+		if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+			break;
+	}
+	if (result != ENOENT)
+		return err_code(err_sys(result, "execve", "%s", name), "exec-denied");
+	return err_code(err_new(ND_ABSENT, NULL, "'%s' is not in the container's PATH (%s)", name,
+				path ? path : "unset"),
+		"exec-not-found");
+}
+
+static nd_err *take_caps(
+	struct process_stage *p, uid_t uid, const gid_t *groups, size_t n_groups, gid_t gid)
+{
+	struct cap_sets want = p->s->caps;
+	/* As podman: another uid than root keeps what is ambient, nothing else. */
+	uint64_t have = caps_known();
+	TRY(caps_apply_before_setuid(&want, have, uid != 0));
+	TRY(set_ids(p, uid, gid, groups, n_groups));
+	return caps_apply_after_setuid(&want);
+}
+
+/* As the workload, in its namespaces, with its rights: what it will be told, it is told
+ * here, before it starts. */
+static nd_err *rehearse_tun(const char *name)
+{
+	struct tun_trial t;
+	struct netns_owner owner;
+	uint64_t caps = 0;
+	if (tun_try(*name ? name : "nidus%d", IFF_TUN | IFF_NO_PI, &t))
+		return NULL;
+	/* An interface that was made as a TAP cannot be opened as a TUN, and the other way round.
+	 */
+	if (t.errnum == EINVAL && *name && tun_try(name, IFF_TAP | IFF_NO_PI, &t))
+		return NULL;
+	bool known = netns_owner(0, &owner);
+	err_free(caps_effective(&caps));
+	return err_wrap(tun_err(&t, known ? &owner : NULL, caps), "rehearse the TUN interface");
+}
+
+nd_err *process_exec(struct process_stage *p)
+{
+	const struct container_spec *s = p->s;
+	TRY(set_stdio(p));
+	TRY(set_kept(p));
+	TRY(enter_cwd(p));
+	if (s->umask >= 0)
+		umask((mode_t)s->umask);
+	if (s->seccomp && !s->no_new_privs)
+		TRY(seccomp_apply(s->seccomp, false, NULL));
+	TRY(take_caps(p, s->uid, s->groups, s->n_groups, s->gid));
+	if (s->tun)
+		TRY(rehearse_tun(s->tun));
+	if (s->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_sys(errno, "prctl", "PR_SET_NO_NEW_PRIVS");
+	if (s->seccomp && s->no_new_privs)
+		TRY(seccomp_apply(s->seccomp, true, NULL));
+	/* Changing ids clears it (prctl(2)). */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return exec_path(s);
+}

@@ -1,0 +1,298 @@
+/* The container's root: a ladder from an overlay on disk down to what an unprivileged
+ * user namespace on a nested overlay still allows, then pivot_root(2).
+ *
+ * Rests on: overlay in a user namespace (Linux 5.11) wants `userxattr`, or removing a
+ * lower directory gives EIO; an overlay's upper must not itself be an overlay; a lower
+ * with locked mounts beneath it is refused (EINVAL, Linux 5.14), which is every "/" seen
+ * from a new user namespace; overlays stack two deep and no deeper.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "base/spawn.h"
+#include "container/child.h"
+#include "container/place.h"
+#include "container/rootfs.h"
+#include "container/wire.h"
+#include "kernel/sys.h"
+
+/* Overlay's option syntax: '\' before ':', ',' and '\' in a path. */
+static void add_escaped(struct buf *b, const char *path)
+{
+	for (; *path; path++) {
+		if (strchr("\\:,", *path))
+			buf_str(b, "\\");
+		buf_add(b, path, 1);
+	}
+}
+
+bool userns_is_initial(void)
+{
+	struct stat st;
+	/* PROC_USER_INIT_INO of include/linux/proc_ns.h: the same since Linux 3.8. */
+	return stat("/proc/self/ns/user", &st) == 0 && st.st_ino == 0xEFFFFFFDu;
+}
+
+nd_err *overlay_mount(const struct strv *lowers, const char *upper, const char *work,
+	const char *target, bool throwaway, bool userxattr)
+{
+	_cleanup_buf_ struct buf o = {0};
+	buf_str(&o, "lowerdir=");
+	for (size_t i = lowers->n; i-- > 0;) {
+		add_escaped(&o, lowers->v[i]);
+		if (i)
+			buf_str(&o, ":");
+	}
+	if (upper) {
+		buf_str(&o, ",upperdir=");
+		add_escaped(&o, upper);
+		buf_str(&o, ",workdir=");
+		add_escaped(&o, work);
+		/* Unmounting would sync the upper's whole file system (Linux 5.10: volatile). */
+		if (throwaway)
+			buf_str(&o, ",volatile");
+	}
+	if (userxattr)
+		buf_str(&o, ",userxattr");
+	if (o.len >= 4096)
+		return err_new(ND_LIMIT, "too-many-layers",
+			"the overlay's options are %zu bytes long; mount(2) takes 4095", o.len);
+	if (mount("overlay", target, "overlay", 0, o.data) < 0)
+		return err_sys(errno, "mount", "overlay (%s)", o.data);
+	return NULL;
+}
+
+nd_err *upper_make(const char *dir, char **ret_upper, char **ret_work)
+{
+	char *upper = str_fmt("%s/upper", dir), *work = str_fmt("%s/work", dir);
+	nd_err *e = NULL;
+	if (mkdir(upper, 0755) < 0 && errno != EEXIST)
+		e = err_sys(errno, "mkdir", "%s", upper);
+	else if (mkdir(work, 0700) < 0 && errno != EEXIST)
+		e = err_sys(errno, "mkdir", "%s", work);
+	if (e) {
+		free(upper);
+		free(work);
+		return e;
+	}
+	*ret_upper = upper;
+	*ret_work = work;
+	return NULL;
+}
+
+nd_err *tmpfs_make(const char *dir)
+{
+	if (mount("tmpfs", dir, "tmpfs", MS_NODEV, "mode=755") < 0)
+		return err_sys(errno, "mount", "tmpfs on %s", dir);
+	return NULL;
+}
+
+void job_hold_upper(struct rootfs_job *j, const char *upper)
+{
+	fd_done(&j->upper_fd);
+	if (upper && j->c->s->share_layers)
+		j->upper_fd = open(upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static nd_err *overlay_on_disk(struct rootfs_job *j)
+{
+	if (!j->c->s->rootfs.state_dir)
+		return err_new(ND_ABSENT, "no-state-dir", "no directory was given for changes");
+	_cleanup_free_ char *upper = NULL, *work = NULL;
+	TRY(upper_make(j->state, &upper, &work));
+	job_hold_upper(j, upper);
+	return overlay_mount(
+		&j->lowers, upper, work, j->target, j->c->s->rootfs.throwaway, j->userxattr);
+}
+
+static nd_err *overlay_on_tmpfs(struct rootfs_job *j)
+{
+	TRY(tmpfs_make(j->target));
+	_cleanup_free_ char *upper = NULL, *work = NULL;
+	nd_err *e = upper_make(j->target, &upper, &work);
+	job_hold_upper(j, upper);
+	if (!e)
+		e = overlay_mount(&j->lowers, upper, work, j->target, false, j->userxattr);
+	if (e)
+		umount2(j->target, MNT_DETACH);
+	return e;
+}
+
+static nd_err *fuse_overlay(struct rootfs_job *j)
+{
+	_cleanup_free_ char *upper = NULL, *work = NULL;
+	bool on_tmpfs = j->c->s->rootfs.state_dir == NULL;
+	if (on_tmpfs)
+		TRY(tmpfs_make(j->target));
+	nd_err *e = upper_make(on_tmpfs ? j->target : j->state, &upper, &work);
+	if (!e) {
+		_cleanup_buf_ struct buf o = {0};
+		buf_str(&o, "lowerdir=");
+		for (size_t i = j->lowers.n; i-- > 0;) {
+			add_escaped(&o, j->lowers.v[i]);
+			buf_str(&o, i ? ":" : "");
+		}
+		buf_str(&o, ",upperdir=");
+		add_escaped(&o, upper);
+		buf_str(&o, ",workdir=");
+		add_escaped(&o, work);
+		/* Files of ids that are not mapped here would be nobody's, and so read-only. */
+		if (j->c->in_userns && j->c->s->rootfs.kind == ROOTFS_PLACE)
+			buf_str(&o, ",squash_to_root");
+		const char *const argv[] = {"fuse-overlayfs", "-o", o.data, j->target, NULL};
+		e = spawn_run(&(struct spawn){.argv = argv, .deadline_ms = 5000}, NULL);
+	}
+	if (e && on_tmpfs)
+		umount2(j->target, MNT_DETACH);
+	return e;
+}
+
+static nd_err *copy_tree(struct rootfs_job *j)
+{
+	if (j->c->s->rootfs.kind == ROOTFS_PLACE)
+		return err_new(ND_LIMIT, "copy-too-large", "the place's whole tree is not copied");
+	_cleanup_free_ char *upper = NULL, *work = NULL;
+	bool on_tmpfs = j->c->s->rootfs.state_dir == NULL;
+	if (on_tmpfs)
+		TRY(tmpfs_make(j->target));
+	TRY(upper_make(on_tmpfs ? j->target : j->state, &upper, &work));
+	TRY(layers_copy(&j->lowers, upper));
+	if (mount(upper, j->target, NULL, MS_BIND | MS_REC, NULL) < 0)
+		return err_sys(errno, "mount", "bind %s", upper);
+	return NULL;
+}
+
+const struct rootfs_rung rootfs_ladder[] = {
+	{"overlay of the place's layers", NULL, "mount.overlay", place_overlay_flat},
+	{"overlay", NULL, "mount.overlay", overlay_on_disk},
+	{"overlay, changes in memory", "changes live in memory", "mount.overlay", overlay_on_tmpfs},
+	{"overlay per directory", "files of ids that are not mapped cannot be changed",
+		"mount.overlay.userxattr", place_overlay_dirs},
+	{"fuse-overlayfs", NULL, "mount.fuse", fuse_overlay},
+	{"copy", NULL, NULL, copy_tree},
+};
+const size_t n_rootfs_ladder = ARRAY_SIZE(rootfs_ladder);
+
+static nd_err *climb(struct rootfs_job *j)
+{
+	nd_err *first = NULL;
+	for (size_t i = 0; i < n_rootfs_ladder; i++) {
+		const struct rootfs_rung *r = &rootfs_ladder[i];
+		nd_err *e = r->make(j);
+		if (!e) {
+			err_free(first);
+			wire_took(j->c->sock, "rootfs", r->name, r->promise, false);
+			return NULL;
+		}
+		if (!str_eq(err_find_code(e), "not-for-this-root"))
+			wire_left(j->c->sock, "rootfs", r->name, e);
+		/* The plain overlay's refusal is the cause; the rest are attempts to live with it.
+		 */
+		bool tried = !str_eq(err_find_code(e), "no-state-dir");
+		if (tried && !first &&
+			(r->make == overlay_on_disk || r->make == overlay_on_tmpfs)) {
+			first = e;
+		} else {
+			err_free(e);
+		}
+	}
+	return err_wrap(first, "no way to make a copy-on-write root here");
+}
+
+static nd_err *bind_dir(struct child *c, const char *dir)
+{
+	int fd = open_tree(AT_FDCWD, dir, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (fd < 0 && errno == ENOSYS) {
+		if (mount(dir, dir, NULL, MS_BIND | MS_REC, NULL) < 0)
+			return err_sys(errno, "mount", "bind %s on itself", dir);
+		if (chdir(dir) < 0)
+			return err_sys(errno, "chdir", "%s", dir);
+		wire_took(c->sock, "rootfs", "directory", NULL, false);
+		return NULL;
+	}
+	if (fd < 0)
+		return err_sys(errno, "open_tree", "%s", dir);
+	nd_err *e = NULL;
+	if (move_mount(fd, "", AT_FDCWD, dir, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		e = err_sys(errno, "move_mount", "%s on itself", dir);
+	else if (fchdir(fd) < 0)
+		e = err_sys(errno, "fchdir", "%s", dir);
+	fd_close(fd);
+	if (!e)
+		wire_took(c->sock, "rootfs", "directory", NULL, false);
+	return e;
+}
+
+nd_err *rootfs_mount(struct child *c)
+{
+	const struct rootfs_spec *r = &c->s->rootfs;
+	if (r->kind == ROOTFS_DIR && !r->cow)
+		return bind_dir(c, r->dir);
+	struct rootfs_job j = {.c = c,
+		.state = r->state_dir,
+		.target = r->state_dir ? r->state_dir : "/tmp",
+		.userxattr = c->in_userns || !userns_is_initial(),
+		.upper_fd = -1};
+	if (r->kind == ROOTFS_LAYERS)
+		strv_copy(&j.lowers, &r->layers);
+	else
+		strv_add(&j.lowers, r->kind == ROOTFS_PLACE ? "/" : r->dir);
+	nd_err *e = climb(&j);
+	if (!e && r->kind == ROOTFS_PLACE)
+		place_hold_layers(c, &j);
+	fd_done(&j.upper_fd);
+	strv_done(&j.lowers);
+	if (!e && chdir(j.target) < 0)
+		e = err_sys(errno, "chdir", "%s", j.target);
+	return e;
+}
+
+/* Where the place's root is the initramfs or we are in a chroot, pivot_root(2) gives
+ * EINVAL; moving the mount over "/" and chroot give the workload the same view. */
+static nd_err *move_and_chroot(struct child *c, int pivot_errno)
+{
+	nd_err *e = err_sys(pivot_errno, "pivot_root", "to the container's root");
+	wire_left(c->sock, "root-change", "pivot_root", e);
+	if (mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
+		return err_detail(
+			e, "moving the mount over / and chroot failed too: %s", strerror(errno));
+	err_free(e);
+	wire_took(c->sock, "root-change", "move and chroot",
+		"the old root stays mounted below, out of reach without CAP_SYS_CHROOT", false);
+	c->chrooted = true;
+	return NULL;
+}
+
+nd_err *rootfs_enter(struct child *c)
+{
+	c->old_root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (c->old_root_fd < 0)
+		return err_sys(errno, "open", "/");
+	/* pivot_root(2): "." for both stacks the old root over the new one, no folder needed. */
+	if (sys_pivot_root(".", ".") < 0)
+		TRY(move_and_chroot(c, errno));
+	c->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (c->root_fd < 0)
+		return err_sys(errno, "open", "the new /");
+	return NULL;
+}
+
+nd_err *rootfs_release(struct child *c)
+{
+	if (!c->chrooted) {
+		if (fchdir(c->old_root_fd) < 0)
+			return err_sys(errno, "fchdir", "the old root");
+		if (umount2(".", MNT_DETACH) < 0)
+			return err_sys(errno, "umount2", "the old root");
+		if (fchdir(c->root_fd) < 0)
+			return err_sys(errno, "fchdir", "the new root");
+	}
+	fd_done(&c->old_root_fd);
+	fd_done(&c->proc_fd);
+	return NULL;
+}
