@@ -1,7 +1,7 @@
 /* The cgroups of one container: made, limited, joined, watched, killed and removed.
  * A group is made only in the hierarchies that a limit or the device rules need, at
- * OWN/PARENT/ID, where OWN is our own group there, so that limits around us go on
- * holding.  v1, v2 and hybrid differ in file names and in how a process gets in:
+ * OWN/nidus-ID (or OWN/PARENT/ID), where OWN is our own group there, so that limits around
+ * us go on holding.  v1, v2 and hybrid differ in file names and in how a process gets in:
  * into v2 by clone3(CLONE_INTO_CGROUP), Linux 5.7; into v1 by the child writing "0"
  * to `tasks`.  Any other write waits for a grace period (cgroup_threadgroup_rwsem).
  */
@@ -28,9 +28,9 @@ struct cgroup_dir {
 
 struct cgroup {
 	struct cgroup_dir *dirs;
-	size_t n; /* 0: no group was needed, or none could be made */
-	int clone_fd;      /* for clone_args.cgroup with CLONE_INTO_CGROUP; -1: none on v2 */
-	uint64_t nproc;    /* weaker rung of the pids limit: RLIMIT_NPROC; 0: not used */
+	size_t n;           /* 0: no group was needed, or none could be made */
+	int clone_fd;       /* for clone_args.cgroup with CLONE_INTO_CGROUP; -1: none on v2 */
+	uint64_t nproc;     /* weaker rung of the pids limit: RLIMIT_NPROC; 0: not used */
 	char *cpu_affinity; /* weaker rung of a cpuset: sched_setaffinity; NULL: not used */
 };
 
@@ -43,8 +43,8 @@ nd_must nd_err *cgroup_create(
 	const struct container_spec *s, struct plan *plan, struct cgroup *ret);
 
 /* In the child, before it unshares its cgroup namespace and before it drops
- * privileges: joins v1 groups, and v2 too unless it was cloned into it.  No
- * allocation.  False leaves errno. */
+ * privileges: joins v1 groups, and v2 too unless it was cloned into it.  Works for a
+ * loaded one as well.  No allocation.  False leaves errno. */
 bool cgroup_join_child(const struct cgroup *c, bool cloned_into);
 /* In the child, once it is in its own user namespace: the weaker rungs, if any were taken. */
 bool cgroup_weaker_child(const struct cgroup *c);
@@ -75,11 +75,13 @@ struct cgroup_stats {
 	uint64_t io_read, io_write, io_reads, io_writes;
 	uint64_t oom_kills;
 };
-/* Reads what the groups say; what they do not account is summed over their processes. */
-nd_must nd_err *cgroup_stats(const struct cgroup *c, struct cgroup_stats *ret);
+/* Reads what the groups say; time, memory and processes that they do not account are summed over
+ * the processes in them, or without any group over `leader` (in our pid namespace) and its
+ * descendants. */
+nd_must nd_err *cgroup_stats(const struct cgroup *c, pid_t leader, struct cgroup_stats *ret);
 /* Processes killed for want of memory so far; 0 where there is no memory group. */
 uint64_t cgroup_oom_kills(const struct cgroup *c);
-/* Number of processes now, groups beneath included; -1 and errno when it cannot be told. */
+/* Number of processes now, groups beneath included; -1 where there is no group. */
 int64_t cgroup_processes(const struct cgroup *c);
 
 /* SIGKILL to every process in the groups and beneath, until none is left. */
@@ -92,7 +94,7 @@ nd_must nd_err *cgroup_remove(struct cgroup *c, int64_t deadline_ms);
 nd_must nd_err *cgroup_update(
 	struct cgroup *c, const struct cgroup_limits *limits, struct plan *plan);
 
-/* Groups called PARENT/ID (PARENT NULL: "nidus") that are beneath any group we can see. */
+/* The groups of a run, by name alone, wherever in the visible tree they are. */
 nd_must nd_err *cgroup_find(const char *parent, const char *id, struct cgroup *ret);
 /* Removes groups beneath PARENT that hold no process, now and a moment later, and whose id is not
  * live.  A group with processes is left: by its name alone nobody can say whose it is. */

@@ -85,6 +85,7 @@ struct cgroup_limits {
 	uint64_t cpu_shares;
 	char *cpuset_cpus, *cpuset_mems;
 	int64_t pids;        /* 0: none */
+	bool pids_soft;      /* a default: left out without a word where it cannot be kept */
 	struct strv unified; /* "file=value" on v2 */
 };
 
@@ -126,7 +127,7 @@ struct container_spec {
 	struct strv sysctl;  /* "net.ipv4.ip_forward=1" */
 	struct strv files;   /* "PATH=CONTENT" written fresh and bind-mounted: /etc/hosts,
 				/etc/resolv.conf */
-	char *cgroup_parent; /* beneath the caller's own cgroup; NULL: "nidus" */
+	char *cgroup_parent; /* beneath the caller's own cgroup; NULL: that group itself */
 	struct cgroup_limits limits;
 	bool best_effort;
 	char *tun;         /* --tun: interface name to rehearse, "" for any; NULL: no TUN wanted */

@@ -40,11 +40,11 @@ const char *cgroup_ctl_name(uint32_t bit, bool v2);
 uint32_t cgroup_ctl_list(const char *text, char sep);
 
 struct cgroup_hier {
-	char *name;  /* as the kernel says: "cpu,cpuacct", "name=systemd"; "" is v2 */
-	char *own;   /* our group: "/user.slice/..."; may begin with "/.." */
-	char *mount; /* owned; NULL: not mounted, or not looked for */
+	char *name;        /* as the kernel says: "cpu,cpuacct", "name=systemd"; "" is v2 */
+	char *own;         /* our group: "/user.slice/..."; may begin with "/.." */
+	char *mount;       /* owned; NULL: not mounted, or not looked for */
 	const char *below; /* our group beneath the mount: `own`, unless it shows only a part */
-	uint32_t ctls; /* v1: from the name; v2: filled by cgroup_v2_controllers */
+	uint32_t ctls;     /* v1: from the name; v2: filled by cgroup_v2_controllers */
 	bool v2;
 	bool readonly; /* the mount is; known only after mountinfo was read */
 };

@@ -104,12 +104,3 @@ void try_caps_ambient(struct fact_result *r);
 void try_tun_device(struct fact_result *r);
 void try_tun_own(struct fact_result *r);
 void try_tun_current(struct fact_result *r);
-
-/* netdev.c, sockets.c */
-void try_netlink(struct fact_result *r);
-void try_net_admin(struct fact_result *r);
-void try_veth(struct fact_result *r);
-void try_bridge(struct fact_result *r);
-void try_nft(struct fact_result *r);
-void try_socket_packet(struct fact_result *r);
-void try_socket_raw(struct fact_result *r);
