@@ -8,6 +8,7 @@ extern const struct cmd cmd_run;
 extern const struct cmd cmd_complete;
 extern const struct cmd cmd_completion;
 extern const struct cmd cmd_help;
+extern const struct cmd cmd_image;
 extern const struct cmd cmd_manual;
 extern const struct cmd cmd_version;
 

@@ -12,6 +12,7 @@ const struct cmd *const cmds[] = {
 	&cmd_probe,
 	&cmd_run,
 	&cmd_help,
+	&cmd_image,
 	&cmd_version,
 	&cmd_complete,
 	&cmd_completion,

@@ -1,0 +1,295 @@
+/* Making files from tar entries: see extract.h.  Every name goes through tree.c; this
+ * file never opens an existing file for writing, so that a link, a hard link or a
+ * device that an earlier entry made cannot be written through. */
+#include "store/extract.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/fd.h"
+#include "store/tar.h"
+#include "store/tree.h"
+
+struct extract {
+	struct tar tar;
+	struct tree tree;
+	const struct extract_opts *opts;
+	struct extract_result *r;
+	char path[PATH_MAX]; /* clean name of the entry */
+};
+
+/* Where an entry goes: its parent is open and its place is free. */
+struct place {
+	int dir_fd;
+	const char *name;
+};
+
+static nd_err *make_room(struct extract *x, const struct tar_entry *e, struct place *p)
+{
+	TRY(tree_parent(&x->tree, x->path, e, &p->dir_fd, &p->name));
+	return tree_clear(&x->tree, x->path, p->dir_fd, p->name);
+}
+
+static nd_err *write_at(int fd, const unsigned char *data, size_t len, uint64_t offset)
+{
+	while (len) {
+		ssize_t n = pwrite(fd, data, len, (off_t)offset);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(errno, "write", "%zu bytes", len);
+		data += n;
+		offset += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return NULL;
+}
+
+static nd_err *write_sparse(struct extract *x, const struct tar_entry *e, int fd)
+{
+	const unsigned char *p = NULL;
+	size_t have = 0;
+	for (size_t i = 0; i < e->n_segments; i++) {
+		uint64_t at = e->segments[i].offset, left = e->segments[i].size;
+		while (left) {
+			if (!have)
+				TRY(tar_data(&x->tar, &p, &have));
+			size_t n = have < left ? have : (size_t)left;
+			TRY(write_at(fd, p, n, at));
+			p += n;
+			have -= n;
+			at += n;
+			left -= n;
+			x->r->bytes += n;
+		}
+	}
+	if (ftruncate(fd, (off_t)e->size) < 0)
+		return err_sys(errno, "ftruncate", "to %llu bytes", (unsigned long long)e->size);
+	return NULL;
+}
+
+static nd_err *write_plain(struct extract *x, int fd)
+{
+	const unsigned char *p;
+	uint64_t at = 0;
+	for (size_t n;; at += n) {
+		TRY(tar_data(&x->tar, &p, &n));
+		if (n == 0)
+			break;
+		TRY(write_at(fd, p, n, at));
+	}
+	x->r->bytes += at;
+	return NULL;
+}
+
+/* Owner before mode and capability: chown(2) clears set-id bits and capabilities. */
+static nd_err *finish_file(struct extract *x, const struct tar_entry *e, int fd)
+{
+	const struct timespec times[2] = {{e->mtime_s, e->mtime_ns}, {e->mtime_s, e->mtime_ns}};
+	if (!x->opts->squash && fchown(fd, e->uid, e->gid) < 0)
+		return err_sys(errno, "chown", "to %u:%u", e->uid, e->gid);
+	if (fchmod(fd, e->mode) < 0)
+		return err_sys(errno, "chmod", "to %04o", e->mode);
+	TRY(set_xattrs(&x->tree, fd, -1, x->path, e->xattrs, e->n_xattrs));
+	if (futimens(fd, times) < 0)
+		return err_sys(errno, "utimens", "%s", x->path);
+	return NULL;
+}
+
+static nd_err *make_file(struct extract *x, const struct tar_entry *e)
+{
+	struct place p;
+	if (e->size > EXTRACT_FILE_MAX)
+		return err_new(ND_LIMIT, "file-too-large", "its size of %llu bytes is over 1 TiB",
+			(unsigned long long)e->size);
+	TRY(make_room(x, e, &p));
+	_cleanup_fd_ int fd = openat(
+		p.dir_fd, p.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_sys(errno, "open", "%s", x->path);
+	TRY(e->sparse ? write_sparse(x, e, fd) : write_plain(x, fd));
+	return finish_file(x, e, fd);
+}
+
+/* Symbolic links, devices and FIFOs: made whole, then owner, attributes, times by name. */
+static nd_err *finish_node(struct extract *x, const struct tar_entry *e, const struct place *p)
+{
+	const struct timespec times[2] = {{e->mtime_s, e->mtime_ns}, {e->mtime_s, e->mtime_ns}};
+	if (!x->opts->squash &&
+		fchownat(p->dir_fd, p->name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(errno, "chown", "to %u:%u", e->uid, e->gid);
+	/* chown may have cleared set-id bits; on what is no link by now fchmodat is safe. */
+	if (e->type != TAR_SYMLINK && fchmodat(p->dir_fd, p->name, e->mode, 0) < 0)
+		return err_sys(errno, "chmod", "to %04o", e->mode);
+	TRY(set_xattrs(&x->tree, -1, p->dir_fd, p->name, e->xattrs, e->n_xattrs));
+	if (utimensat(p->dir_fd, p->name, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(errno, "utimens", "%s", x->path);
+	return NULL;
+}
+
+static nd_err *make_symlink(struct extract *x, const struct tar_entry *e)
+{
+	struct place p;
+	if (!*e->link)
+		return err_invalid("the symbolic link has no target");
+	TRY(make_room(x, e, &p));
+	if (symlinkat(e->link, p.dir_fd, p.name) < 0)
+		return err_sys(errno, "symlink", "to %.200s", e->link);
+	return finish_node(x, e, &p);
+}
+
+static nd_err *make_device(struct extract *x, const struct tar_entry *e)
+{
+	struct place p;
+	dev_t dev = makedev(e->major, e->minor);
+	mode_t type = e->type == TAR_CHARDEV ? S_IFCHR : e->type == TAR_FIFO ? S_IFIFO : S_IFBLK;
+	if (type == S_IFCHR && dev == 0)
+		return err_invalid("a character device 0:0 is the mark of a deleted file");
+	if (type != S_IFIFO && !x->opts->devices) {
+		x->r->skipped_devices++;
+		return NULL;
+	}
+	TRY(make_room(x, e, &p));
+	if (mknodat(p.dir_fd, p.name, type | 0600, type == S_IFIFO ? 0 : dev) < 0) {
+		if (type == S_IFIFO || errno != EPERM)
+			return err_sys(errno, "mknod", "%u:%u", e->major, e->minor);
+		x->r->skipped_devices++; /* a device cgroup or a filter refuses */
+		return NULL;
+	}
+	return finish_node(x, e, &p);
+}
+
+static nd_err *make_hardlink(struct extract *x, const struct tar_entry *e)
+{
+	char target[PATH_MAX];
+	struct stat st;
+	struct place to;
+	int dir_fd;
+	const char *name;
+	TRY_WRAP(tree_clean_name(e->link, target), "its target");
+	if (!*target)
+		return err_invalid("its target is the root directory");
+	if (strcmp(target, x->path) == 0)
+		return NULL;
+	TRY_WRAP(tree_parent(&x->tree, target, NULL, &dir_fd, &name), "its target '%.200s'",
+		e->link);
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || is_whiteout(dir_fd, name))
+		return err_invalid("its target '%.200s' is not in this layer", e->link);
+	if (S_ISDIR(st.st_mode))
+		return err_invalid("its target '%.200s' is a directory", e->link);
+	/* The target's parent must stay open while the link's is looked for. */
+	_cleanup_fd_ int from_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+	if (from_fd < 0)
+		return err_sys(errno, "dup", "%s", target);
+	_cleanup_free_ char *from = str_dup(name);
+	TRY(make_room(x, e, &to));
+	if (linkat(from_fd, from, to.dir_fd, to.name, 0) < 0)
+		return err_sys(errno, "link", "to %.200s", e->link);
+	return NULL;
+}
+
+static nd_err *make_dir_entry(struct extract *x, const struct tar_entry *e)
+{
+	if (!*x->path) {
+		x->r->has_root = true;
+		x->r->root_mode = e->mode;
+		x->r->root_uid = x->opts->squash ? 0 : e->uid;
+		x->r->root_gid = x->opts->squash ? 0 : e->gid;
+	}
+	return tree_mkdir(&x->tree, x->path, e, false);
+}
+
+/* ".wh.NAME" deletes NAME of the layers below, never one of this layer: a directory that
+ * this layer has made already only loses what lies below it. */
+static nd_err *make_whiteout(struct extract *x, const struct tar_entry *e, const char *deleted)
+{
+	struct place p;
+	struct stat st;
+	if (!*deleted || strcmp(deleted, ".") == 0 || strcmp(deleted, "..") == 0)
+		return err_invalid("it deletes nothing that could have a name");
+	TRY(tree_parent(&x->tree, x->path, e, &p.dir_fd, &p.name));
+	if (fstatat(p.dir_fd, deleted, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return S_ISDIR(st.st_mode) ? set_opaque(p.dir_fd, deleted) : NULL;
+	if (mknodat(p.dir_fd, deleted, S_IFCHR | 0600, makedev(0, 0)) < 0)
+		return err_sys(errno, "mknod", "a mark of deletion for %s", deleted);
+	return NULL;
+}
+
+/* ".wh..wh..opq": the directory it stands in hides all that lies below. */
+static nd_err *make_opaque(struct extract *x, const struct tar_entry *e)
+{
+	char *slash = strrchr(x->path, '/');
+	*(slash ? slash : x->path) = '\0';
+	if (!*x->path)
+		return set_opaque(x->tree.root_fd, ".");
+	struct place p;
+	TRY(tree_mkdir(&x->tree, x->path, e, true));
+	TRY(tree_parent(&x->tree, x->path, e, &p.dir_fd, &p.name));
+	return set_opaque(p.dir_fd, p.name);
+}
+
+static nd_err *make_one(struct extract *x, const struct tar_entry *e)
+{
+	TRY(tree_clean_name(e->name, x->path));
+	const char *slash = strrchr(x->path, '/'), *base = slash ? slash + 1 : x->path;
+	for (const char *p = x->path; p < base; p = strchr(p, '/') + 1)
+		if (str_starts(p, ".wh."))
+			return err_invalid("it lies in a deleted directory");
+	if (strcmp(base, ".wh..wh..opq") == 0)
+		return make_opaque(x, e);
+	if (str_starts(base, ".wh..wh."))
+		return NULL; /* what aufs kept for itself */
+	if (str_starts(base, ".wh."))
+		return make_whiteout(x, e, base + 4);
+	if (!*x->path && e->type != TAR_DIR)
+		return err_invalid("the root can only be a directory");
+	switch (e->type) {
+	case TAR_FILE:
+		return make_file(x, e);
+	case TAR_DIR:
+		return make_dir_entry(x, e);
+	case TAR_SYMLINK:
+		return make_symlink(x, e);
+	case TAR_HARDLINK:
+		return make_hardlink(x, e);
+	default:
+		return make_device(x, e);
+	}
+}
+
+static nd_err *extract_all(struct extract *x)
+{
+	const struct tar_entry *e;
+	for (;;) {
+		TRY(tar_next(&x->tar, &e));
+		if (!e)
+			break;
+		x->r->entries++;
+		TRY_WRAP(make_one(x, e), "byte %llu: entry '%.200s'", (unsigned long long)e->offset,
+			e->name);
+	}
+	TRY(tree_finish(&x->tree));
+	x->r->skipped_xattrs = x->tree.skipped_xattrs;
+	return NULL;
+}
+
+nd_err *extract_layer(
+	struct stream *in, int root_fd, const struct extract_opts *opts, struct extract_result *ret)
+{
+	struct extract x = {.opts = opts, .r = ret};
+	*ret = (struct extract_result){0};
+	umask(0);
+	tar_init(&x.tar, in);
+	tree_init(&x.tree, root_fd, opts->squash);
+	/* Until the layer says otherwise; not the time of day, so that two imports are alike. */
+	const struct tar_entry plain = {.mode = 0755};
+	nd_err *e = tree_mkdir(&x.tree, "", &plain, false);
+	if (!e)
+		e = extract_all(&x);
+	tree_done(&x.tree);
+	tar_done(&x.tar);
+	return e;
+}

@@ -1,0 +1,29 @@
+/* Unpacking of one layer into an empty directory, in the form overlayfs reads: a
+ * deleted name becomes a character device 0:0, an opaque directory gets the attribute.
+ * To be called in a process of its own: it changes the umask and the directory. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "store/stream.h"
+
+struct extract_opts {
+	bool squash;  /* owners are not kept: everything is the caller's */
+	bool devices; /* device nodes can be made; else they are left out and counted */
+};
+
+/* Plain data: it crosses from the child in shared memory. */
+struct extract_result {
+	uint64_t entries, bytes;
+	uint64_t skipped_devices, skipped_xattrs;
+	bool has_root; /* the layer says what the root directory is like */
+	uint32_t root_mode, root_uid, root_gid;
+};
+
+/* Holes beyond this are no files but traps. */
+#define EXTRACT_FILE_MAX (1ull << 40)
+
+nd_must nd_err *extract_layer(struct stream *in, int root_fd, const struct extract_opts *opts,
+	struct extract_result *ret);
