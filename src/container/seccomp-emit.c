@@ -211,7 +211,7 @@ static label put_table(struct code *c, const struct sc_table *t, uint16_t newer_
 	}
 	for (size_t i = 0; i < c->p->n_leaves; i++)
 		c->chains[i] = NO_LABEL;
-	c->wide = t->arch != ARCH_X86;
+	c->wide = t->arch != ARCH_X86 && t->arch != ARCH_X32;
 	return put_tree(c, ranges, n);
 }
 
@@ -274,17 +274,24 @@ static uint16_t leaf_for_newer(struct sc_program *p)
 	return (uint16_t)p->n_leaves++;
 }
 
+static nd_err *too_long(size_t n, const char *what)
+{
+	return err_new(ND_LIMIT, "seccomp-filter-too-long",
+		"the seccomp filter has %zu %s; the kernel takes %u instructions", n, what,
+		BPF_MAXINSNS);
+}
+
 nd_err *sc_compile(struct sc_program *p, struct sock_filter **ret, size_t *ret_n)
 {
+	if (p->n_rules > BPF_MAXINSNS)
+		return too_long(p->n_rules, "rules with arguments");
 	uint16_t newer_leaf = leaf_for_newer(p);
 	_cleanup_free_ label *chains = mem_alloc(p->n_leaves * sizeof *chains);
 	struct code c = {.p = p, .chains = chains};
 	put_program(&c, newer_leaf);
 	if (c.n > BPF_MAXINSNS) {
 		free(c.v);
-		return err_new(ND_LIMIT, "seccomp-filter-too-long",
-			"the seccomp filter has %u instructions; the kernel takes %u", c.n,
-			BPF_MAXINSNS);
+		return too_long(c.n, "instructions");
 	}
 	for (unsigned i = 0; i < c.n / 2; i++) {
 		struct sock_filter f = c.v[i];

@@ -80,9 +80,25 @@ void sc_add_native(struct sc_program *p)
 #endif
 }
 
+static bool is_same(
+	const struct sc_rule *r, uint32_t action, const struct sc_cond *conds, size_t n_conds)
+{
+	if (r->action != action || r->n_conds != n_conds)
+		return false;
+	for (size_t i = 0; i < n_conds; i++)
+		if (r->conds[i].arg != conds[i].arg || r->conds[i].op != conds[i].op ||
+			r->conds[i].value != conds[i].value ||
+			r->conds[i].value_two != conds[i].value_two)
+			return false;
+	return true;
+}
+
 static void add_rule(struct sc_program *p, struct sc_leaf *leaf, uint32_t action,
 	const struct sc_cond *conds, size_t n_conds)
 {
+	for (int i = leaf->first; i >= 0; i = p->rules[i].next)
+		if (is_same(&p->rules[i], action, conds, n_conds))
+			return;
 	if ((p->n_rules & (p->n_rules - 1)) == 0)
 		p->rules = mem_grow(p->rules, p->n_rules ? 2 * p->n_rules : 1, sizeof *p->rules);
 	int index = (int)p->n_rules++;

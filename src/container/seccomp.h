@@ -34,7 +34,7 @@ struct seccomp_context {
  * else that is not understood is an error with its JSON path. */
 nd_must nd_err *seccomp_from_json(
 	const struct json_at *at, const struct seccomp_context *cx, struct seccomp_filter **ret);
-nd_must nd_err *seccomp_load(int dir_fd, const char *path, const struct seccomp_context *cx,
+nd_must nd_err *seccomp_load_profile(int dir_fd, const char *path, const struct seccomp_context *cx,
 	struct seccomp_filter **ret);
 
 /* Puts the filter in force for this thread and what it starts.  With no_new_privs that
