@@ -262,3 +262,39 @@ nd_err *err_from_wire(const struct err_wire *w)
 		e->remedy = str_dup(c.remedy);
 	return e;
 }
+
+void err_pack(const nd_err *e, struct buf *b)
+{
+	char *line = err_line(e);
+	const char *texts[] = {err_find_code(e), line, err_find_detail(e), err_find_remedy(e)};
+	buf_fmt(b, "%d %d", (int)e->kind, e->proved);
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		buf_add(b, "", 1);
+		buf_str(b, texts[i] ? texts[i] : "");
+	}
+	free(line);
+}
+
+nd_err *err_unpack(const char *data, size_t len)
+{
+	const char *texts[5] = {"", "", "", "", ""};
+	struct buf copy = {0};
+	int kind = ND_BUG, proved = 0;
+	buf_add(&copy, data, len);
+	const char *p = copy.data, *end = copy.data + len;
+	for (size_t i = 0; i < 5 && p <= end; i++) {
+		texts[i] = p;
+		p += strlen(p) + 1;
+	}
+	if (sscanf(texts[0], "%d %d", &kind, &proved) != 2 || kind < 0 || kind > ND_BUG)
+		kind = ND_BUG;
+	nd_err *e = err_alloc((enum nd_kind)kind, 0, NULL, intern(texts[1]));
+	e->object = str_dup(texts[2]);
+	e->proved = proved;
+	if (*texts[3])
+		e->detail = str_dup(texts[3]);
+	if (*texts[4])
+		e->remedy = str_dup(texts[4]);
+	buf_done(&copy);
+	return e;
+}

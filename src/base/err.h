@@ -91,6 +91,12 @@ void err_to_wire(const nd_err *e, struct err_wire *w);
 /* Rebuilds an error.  A record with a wrong magic gives an ND_BUG error. */
 nd_must nd_err *err_from_wire(const struct err_wire *w);
 
+/* An error of any length as bytes, for a pipe between processes of ours: the chain is
+ * flattened into its line, first code, detail and remedy. */
+struct buf;
+void err_pack(const nd_err *e, struct buf *b);
+nd_must nd_err *err_unpack(const char *data, size_t len);
+
 /* `TRY(f())` returns the error of f from the current function; `TRY_WRAP` wraps it first. */
 #define TRY(expr)                                                                                  \
 	do {                                                                                       \

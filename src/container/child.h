@@ -5,7 +5,6 @@
 #include "container/spec.h"
 
 struct cgroup;
-struct layer_set;
 
 struct child {
 	const struct container_spec *s;
@@ -16,8 +15,8 @@ struct child {
 	int root_fd;     /* O_PATH of the container's root */
 	int dev_fd;      /* O_PATH of the container's /dev when a tmpfs of ours is there, else -1 */
 	bool in_userns;  /* in a user namespace made for this container */
-	struct layer_set *layer_sets; /* container/place.h */
-	size_t n_layer_sets;
+	int *layer_fds;  /* detached trees of the root's layers, lowest first: container/place.h */
+	size_t n_layer_fds;
 	bool chrooted; /* pivot_root was refused: the old root cannot be let go */
 };
 

@@ -101,9 +101,8 @@ struct container_spec {
 	gid_t gid;
 	gid_t *groups;
 	size_t n_groups;
-	struct strv group_add; /* supplementary, by name or number, looked up in the container */
-	int umask;             /* -1: inherited */
-	bool tty;              /* a pty from the container's devpts is its stdio */
+	int umask; /* -1: inherited */
+	bool tty;  /* a pty from the container's devpts is its stdio */
 	bool no_new_privs;
 	struct cap_sets caps;
 	struct rlimit_spec *rlimits;

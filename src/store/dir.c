@@ -27,16 +27,9 @@ static nd_err *open_part(int dir_fd, const char *name, int *ret)
 	return NULL;
 }
 
-nd_err *store_use_owner(struct store *s)
-{
-	_cleanup_fd_ int layers_fd = -1;
-	TRY(open_part(s->fd, "layers", &layers_fd));
-	fd_done(&s->layers_fd);
-	return open_part(layers_fd, s->owner, &s->layers_fd);
-}
-
 static nd_err *open_parts(struct store *s)
 {
+	_cleanup_fd_ int layers_fd = -1;
 	s->fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->fd < 0)
 		return err_sys(errno, "open", "%s", s->path);
@@ -44,7 +37,8 @@ static nd_err *open_parts(struct store *s)
 		return err_sys(errno, "access", "%s", s->path);
 	TRY(open_part(s->fd, "images", &s->images_fd));
 	TRY(open_part(s->fd, "names", &s->names_fd));
-	return store_use_owner(s);
+	TRY(open_part(s->fd, "layers", &layers_fd));
+	return open_part(layers_fd, s->owner, &s->layers_fd);
 }
 
 static nd_err *open_at(const char *path, struct store *ret)
@@ -105,8 +99,7 @@ void store_dir_done(struct store *s)
 	fd_done(&s->images_fd);
 	fd_done(&s->names_fd);
 	free(s->path);
-	free(s->note);
-	s->path = s->note = NULL;
+	s->path = NULL;
 }
 
 nd_err *lock_wait(int fd, int operation, int64_t deadline_ms, const char *what)

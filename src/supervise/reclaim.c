@@ -1,0 +1,182 @@
+/* Reclaiming: see reclaim.h.  A process is only killed if it surely is the run's: it is in
+ * the run's own cgroup, or has the number and the start time that the monitor wrote down. */
+#include "supervise/reclaim.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/spawn.h"
+#include "container/cgroup.h"
+#include "supervise/control.h"
+#include "supervise/stop.h"
+
+enum { KILL_MS = 5000 };
+
+void reclaimed_done(struct reclaimed *r)
+{
+	strv_done(&r->lines);
+}
+
+static void process_reclaim(struct run_info *i, bool dry, struct reclaimed *ret)
+{
+	pid_t pid;
+	_cleanup_fd_ int pid_fd = runinfo_pidfd(i, &pid);
+	if (pid <= 0)
+		return;
+	strv_fmt(&ret->lines, "run %.12s: process %d", i->dir.id, (int)pid);
+	if (!dry && signal_send(pid, pid_fd, SIGKILL))
+		process_wait(pid, pid_fd, i->start_time, KILL_MS);
+}
+
+static nd_err *cgroups_reclaim(struct run_info *i, bool dry, struct reclaimed *ret)
+{
+	_cleanup_cgroup_ struct cgroup group = CGROUP_NONE;
+	if (i->cgroup)
+		TRY(cgroup_load(i->cgroup, &group));
+	/* Killed between making the groups and writing them down: their names tell. */
+	if (!group.n)
+		TRY(cgroup_find(i->cgroup_parent, i->dir.id, &group));
+	for (size_t k = 0; k < group.n; k++)
+		if (access(group.dirs[k].path, F_OK) == 0)
+			strv_fmt(
+				&ret->lines, "run %.12s: cgroup %s", i->dir.id, group.dirs[k].path);
+	if (dry || !group.n)
+		return NULL;
+	TRY(cgroup_kill(&group, KILL_MS));
+	return cgroup_remove(&group, KILL_MS);
+}
+
+/* The upper directory of the root: a folder of ours named after the run. */
+static nd_err *root_state_remove(struct run_info *i, bool dry, struct reclaimed *ret)
+{
+	if (!i->root_state || !strstr(i->root_state, i->dir.id) ||
+		faccessat(AT_FDCWD, i->root_state, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return NULL;
+	strv_fmt(&ret->lines, "run %.12s: files %s", i->dir.id, i->root_state);
+	return dry ? NULL : tree_remove(AT_FDCWD, i->root_state);
+}
+
+/* A name is only ours to free if it is claimed by this run. */
+static nd_err *folder_remove(const struct state *s, struct run_info *i)
+{
+	return run_dir_remove(s, i->dir.id, i->name);
+}
+
+nd_err *run_reclaim(const struct state *s, struct run_info *i, bool dry, struct reclaimed *ret)
+{
+	process_reclaim(i, dry, ret);
+	TRY_WRAP(cgroups_reclaim(i, dry, ret), "reclaim run %.12s", i->dir.id);
+	bool described = i->created_ms != 0;
+	if (!i->rm && described)
+		return NULL;
+	TRY_WRAP(root_state_remove(i, dry, ret), "reclaim run %.12s", i->dir.id);
+	strv_fmt(&ret->lines, "run %.12s: its folder", i->dir.id);
+	ret->removed = true;
+	if (!dry)
+		TRY(folder_remove(s, i));
+	return NULL;
+}
+
+nd_err *run_reclaim_id(const struct state *s, const char *id)
+{
+	struct run_dir d;
+	nd_err *e = run_dir_open(s, id, &d);
+	if (e) {
+		err_free(e);
+		return NULL;
+	}
+	_cleanup_runinfo_ struct run_info i = {.dir.fd = -1};
+	TRY(runinfo_load(d, &i));
+	if (run_dir_alive(&i.dir, true))
+		return NULL;
+	struct reclaimed done = {0};
+	e = run_reclaim(s, &i, false, &done);
+	reclaimed_done(&done);
+	return e;
+}
+
+nd_err *run_remove(const struct state *s, struct run_info *i, bool force)
+{
+	if (i->status != RUN_EXITED && i->status != RUN_LOST) {
+		if (!force)
+			return err_remedy(err_new(ND_BUSY, "run-alive", "run %.12s (%s) is %s",
+						  i->dir.id, i->name, run_status_name(i->status)),
+				"'nidus stop %.12s' first, or use --force.", i->dir.id);
+		TRY(run_stop_now(i, 0, SIGKILL));
+		struct stat st;
+		if (fstatat(s->runs_fd, i->dir.id, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return NULL; /* --rm: its monitor has done it */
+		runinfo_refresh(i);
+	}
+	/* Two at once: the other one has it. */
+	if (run_dir_alive(&i->dir, true))
+		return err_new(ND_BUSY, "run-busy",
+			"run %.12s is being removed or has come to life", i->dir.id);
+	struct reclaimed done = {0};
+	nd_err *e = run_reclaim(s, i, false, &done);
+	if (!e && !done.removed)
+		e = root_state_remove(i, false, &done);
+	if (!e && !done.removed)
+		e = folder_remove(s, i);
+	reclaimed_done(&done);
+	return e;
+}
+
+static nd_err *names_gc(
+	const struct state *s, bool dry, void (*line)(void *arg, const char *text), void *arg)
+{
+	int fd = openat(s->runs_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_closedir_ DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d)
+		return err_sys(errno, "open", "%s/runs", s->path);
+	struct dirent *e;
+	while ((e = readdir(d))) {
+		struct stat st;
+		if (e->d_name[0] != '@' || fstatat(s->runs_fd, e->d_name, &st, 0) == 0 ||
+			errno != ENOENT)
+			continue;
+		_cleanup_free_ char *text = str_fmt("name %s of a run that is gone", e->d_name + 1);
+		line(arg, text);
+		if (!dry)
+			unlinkat(s->runs_fd, e->d_name, 0);
+	}
+	return NULL;
+}
+
+nd_err *runs_gc(
+	const struct state *s, bool dry, void (*line)(void *arg, const char *text), void *arg)
+{
+	_cleanup_strv_ struct strv ids = {0};
+	nd_err *first = NULL;
+	TRY(state_list(s, &ids));
+	for (size_t k = 0; k < ids.n; k++) {
+		struct run_dir d;
+		_cleanup_runinfo_ struct run_info i = {.dir.fd = -1};
+		nd_err *e = run_dir_open(s, ids.v[k], &d);
+		if (!e)
+			e = runinfo_load(d, &i);
+		struct reclaimed done = {0};
+		if (!e && !i.foreign && !run_dir_alive(&i.dir, !dry) &&
+			(i.created_ms || !run_dir_newborn(&i.dir)))
+			e = run_reclaim(s, &i, dry, &done);
+		for (size_t n = 0; n < done.lines.n; n++)
+			line(arg, done.lines.v[n]);
+		reclaimed_done(&done);
+		/* One that cannot be cleaned does not keep the others dirty. */
+		if (e && (first || err_root(e)->errnum == ENOENT))
+			err_free(e);
+		else if (e)
+			first = e;
+	}
+	nd_err *e = names_gc(s, dry, line, arg);
+	if (!first)
+		return e;
+	err_free(e);
+	return first;
+}
