@@ -1,5 +1,6 @@
 /* `nidus run`: options to a container's description, then its life. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/spawn.h"
 #include "cli/cmds.h"
@@ -41,9 +42,11 @@ static int run_run(void *target, char **args, size_t n_args)
 	struct plan plan = {0};
 	struct container c;
 	spec_init(&s);
+	s.id = str_fmt("%d", (int)getpid());
 	describe(&s, args[0], args + 1, n_args - 1);
 	uint64_t all = 0x1fffeffffff;
 	s.caps = (struct cap_sets){all, all, all, 0, 0};
+	s.share_layers = true;
 	nd_err *e = container_start(&s, NULL, &plan, &c);
 	struct json_out o = {.indent = 2};
 	plan_json(&plan, &o, NULL);

@@ -5,6 +5,7 @@
 #include "container/spec.h"
 
 struct cgroup;
+struct layer_set;
 
 struct child {
 	const struct container_spec *s;
@@ -15,8 +16,8 @@ struct child {
 	int root_fd;     /* O_PATH of the container's root */
 	int dev_fd;      /* O_PATH of the container's /dev when a tmpfs of ours is there, else -1 */
 	bool in_userns;  /* in a user namespace made for this container */
-	int *layer_fds;  /* detached trees of the root's layers, lowest first: container/place.h */
-	size_t n_layer_fds;
+	struct layer_set *layer_sets; /* container/place.h */
+	size_t n_layer_sets;
 	bool chrooted; /* pivot_root was refused: the old root cannot be let go */
 };
 

@@ -253,7 +253,7 @@ static nd_err *make_devpts(
 {
 	nd_err *e = mount_at(
 		c, target_fd, m->target, "devpts", "devpts", src->o.flags, src->o.data.data);
-	if (!e || e->errnum != EINVAL || !c->in_userns)
+	if (!e || e->errnum != EINVAL)
 		return e;
 	err_free(e);
 	return mount_at(c, target_fd, m->target, "devpts", "devpts", src->o.flags,

@@ -8,72 +8,136 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
+#include "container/layers.h"
+#include "container/wire.h"
+#include "kernel/mountinfo.h"
 #include "kernel/sys.h"
 
-/* Where an outer nidus leaves this root's layers: 0 is the lowest.  In /dev, because that
- * is a tmpfs of the container's own and nothing of the user's is touched. */
-#define LAYERS_DIR "/dev/.nidus/layers"
+enum { DEPTH_MAX = 6, MOUNTS_MAX = 64 };
 
 static nd_err *not_for_this_root(void)
 {
 	return err_new(ND_ABSENT, "not-for-this-root", "not for this kind of root");
 }
 
+/* Directories of "/" that a container gets anew. */
+static bool is_fresh(const char *path)
+{
+	static const char *const names[] = {
+		"/proc", "/sys", "/dev", "/run", "/tmp", "/lost+found", "/var/lib/nidus"};
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *rest = str_after(path, names[i]);
+		if (rest && (!*rest || *rest == '/'))
+			return true;
+	}
+	return false;
+}
+
 nd_err *place_overlay_flat(struct rootfs_job *j)
 {
 	if (j->c->s->rootfs.kind != ROOTFS_PLACE)
 		return not_for_this_root();
-	_cleanup_strv_ struct strv lowers = {0};
-	for (;;) {
-		_cleanup_free_ char *path = str_fmt(LAYERS_DIR "/%zu", lowers.n);
-		if (access(path, F_OK) < 0)
+	for (size_t k = 0;; k++) {
+		_cleanup_strv_ struct strv lowers = {0};
+		_cleanup_free_ char *at = NULL;
+		if (!layers_find(k, &at, &lowers)) {
+			if (!k)
+				return not_for_this_root();
 			break;
-		strv_add(&lowers, path);
+		}
+		TRY(job_overlay(j, at, &lowers));
+		strv_add(&j->covered, at);
 	}
-	if (!lowers.n)
-		return not_for_this_root();
-	TRY(tmpfs_make(j->target));
-	_cleanup_free_ char *upper = NULL, *work = NULL;
-	nd_err *e = upper_make(j->target, &upper, &work);
-	job_hold_upper(j, upper);
-	if (!e)
-		e = overlay_mount(&lowers, upper, work, j->target, false, j->userxattr);
-	if (e) {
-		umount2(j->target, MNT_DETACH);
-		return e;
-	}
-	strv_done(&j->lowers);
-	j->lowers = lowers;
-	lowers = (struct strv){0};
-	return NULL;
+	return place_cover_mounts(j);
 }
 
-/* Directories of "/" that a container gets anew. */
-static bool is_fresh_dir(const char *name)
+/* Types whose content is the kernel's, or lives in memory. */
+static bool is_kernel_type(const char *type)
 {
-	static const char *const names[] = {"proc", "sys", "dev", "run", "tmp", "lost+found"};
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (str_eq(name, names[i]))
+	static const char *const types[] = {"proc", "sysfs", "tmpfs", "ramfs", "devtmpfs", "devpts",
+		"cgroup", "cgroup2", "mqueue", "hugetlbfs", "debugfs", "tracefs", "securityfs",
+		"pstore", "bpf", "configfs", "fusectl", "binfmt_misc", "autofs", "efivarfs",
+		"selinuxfs", "nsfs", "rpc_pipefs", "swap", "rootfs", "fuse.lxcfs"};
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (str_eq(type, types[i]))
 			return true;
 	return false;
 }
 
-enum { DEPTH_MAX = 6 };
+/* A mount at or beneath one that is already covered came along with it. */
+static bool is_covered(const struct rootfs_job *j, const char *path)
+{
+	for (size_t i = 0; i < j->covered.n; i++)
+		if (!str_eq(j->covered.v[i], "/") && str_eq(j->covered.v[i], path))
+			return true;
+	return false;
+}
 
-struct dirs_job {
-	struct rootfs_job *j;
-	const char *changes; /* where upper and work directories are made */
-	int root_fd;         /* of the new root */
-	unsigned n;          /* overlays made so far */
-};
+static nd_err *cover_file(struct rootfs_job *j, const char *path)
+{
+	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
+	_cleanup_free_ char *target = str_fmt("%s%s", j->target, path);
+	_cleanup_fd_ int fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &ro, sizeof ro) < 0 ||
+		move_mount(fd, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return err_sys(errno, "move_mount", "%s", path);
+	return NULL;
+}
+
+static nd_err *cover_mount(struct rootfs_job *j, const char *path)
+{
+	struct stat st;
+	_cleanup_strv_ struct strv lower = {0};
+	if (stat(path, &st) < 0)
+		return NULL;
+	strv_add(&j->covered, path);
+	if (S_ISREG(st.st_mode))
+		return cover_file(j, path);
+	if (!S_ISDIR(st.st_mode))
+		return NULL;
+	strv_add(&lower, path);
+	return job_overlay(j, path, &lower);
+}
+
+nd_err *place_cover_mounts(struct rootfs_job *j)
+{
+	_cleanup_buf_ struct buf text = {0};
+	struct mountinfo_iter it;
+	struct mountinfo m;
+	nd_err *e = mountinfo_read(NULL, &text);
+	if (e) {
+		/* No /proc: nothing can be said of other mounts, the root is what there is. */
+		err_free(e);
+		return NULL;
+	}
+	mountinfo_start(&it, text.data, text.len);
+	for (size_t n = 0; mountinfo_next(&it, &m);) {
+		if (str_eq(m.target, "/") || is_fresh(m.target) || is_kernel_type(m.type) ||
+			is_covered(j, m.target) || str_starts(m.target, j->target) ||
+			str_starts(m.target, "/etc/"))
+			continue;
+		e = n++ < MOUNTS_MAX ? cover_mount(j, m.target)
+				     : err_new(ND_LIMIT, "too-many-mounts", "more than %d mounts",
+					       MOUNTS_MAX);
+		if (!e)
+			continue;
+		/* The root is whole without it: the directory below the mount shows. */
+		_cleanup_free_ char *line = err_line(e);
+		wire_warn(j->c->sock, "%s (%s) is not in the container's tree: %s", m.target,
+			m.type, line);
+		err_free(e);
+	}
+	return NULL;
+}
 
 /* One overlay for PATH; where that is refused because something is mounted beneath it,
  * its subdirectories in turn. */
-static nd_err *cover(struct dirs_job *d, const char *path, int depth)
+static nd_err *cover_dir(struct rootfs_job *j, const char *path, int depth)
 {
-	_cleanup_free_ char *target = str_fmt("%s%s", d->j->target, path);
+	_cleanup_free_ char *target = str_fmt("%s%s", j->target, path);
 	struct stat st;
 	if (mkdir(target, 0755) < 0 && errno != EEXIST)
 		return err_sys(errno, "mkdir", "%s", target);
@@ -81,40 +145,26 @@ static nd_err *cover(struct dirs_job *d, const char *path, int depth)
 		(void)chmod(target, st.st_mode & 07777);
 	if (access(path, R_OK | X_OK) < 0)
 		return NULL; /* not ours to read: it stays an empty directory */
-	_cleanup_free_ char *changes = str_fmt("%s/d%u", d->changes, d->n++);
-	_cleanup_free_ char *upper = NULL, *work = NULL;
-	if (mkdir(changes, 0755) < 0 && errno != EEXIST)
-		return err_sys(errno, "mkdir", "%s", changes);
-	TRY(upper_make(changes, &upper, &work));
-	if (lstat(path, &st) == 0)
-		(void)chmod(upper, st.st_mode & 07777);
 	_cleanup_strv_ struct strv lower = {0};
 	strv_add(&lower, path);
-	nd_err *e = overlay_mount(&lower, upper, work, target, d->j->c->s->rootfs.throwaway, true);
+	nd_err *e = job_overlay(j, path, &lower);
 	if (!e || e->errnum != EINVAL)
 		return e;
 	err_free(e);
-	if (depth >= DEPTH_MAX)
-		return NULL; /* something is mounted far below: it stays an empty directory */
-	_cleanup_closedir_ DIR *dir = opendir(path);
+	_cleanup_closedir_ DIR *dir = depth < DEPTH_MAX ? opendir(path) : NULL;
 	if (!dir)
-		return NULL;
+		return NULL; /* something is mounted far below: it stays an empty directory */
 	struct dirent *entry;
 	while ((entry = readdir(dir))) {
 		_cleanup_free_ char *sub = str_fmt("%s/%s", path, entry->d_name);
-		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, "..") ||
-			lstat(sub, &st) < 0)
-			continue;
-		if (S_ISDIR(st.st_mode)) {
-			nd_err *e2 = cover(d, sub, depth + 1);
-			if (e2)
-				return e2;
-		}
+		if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, "..") &&
+			lstat(sub, &st) == 0 && S_ISDIR(st.st_mode))
+			TRY(cover_dir(j, sub, depth + 1));
 	}
 	return NULL;
 }
 
-static nd_err *cover_entry(struct dirs_job *d, const char *name)
+static nd_err *cover_entry(struct rootfs_job *j, int root_fd, const char *name)
 {
 	_cleanup_free_ char *path = str_fmt("/%s", name);
 	struct stat st;
@@ -124,18 +174,18 @@ static nd_err *cover_entry(struct dirs_job *d, const char *name)
 		char link[PATH_MAX];
 		ssize_t n = readlink(path, link, sizeof link - 1);
 		link[n > 0 ? n : 0] = '\0';
-		if (n > 0 && symlinkat(link, d->root_fd, name) < 0)
+		if (n > 0 && symlinkat(link, root_fd, name) < 0)
 			return err_sys(errno, "symlink", "%s", path);
 		return NULL;
 	}
 	if (!S_ISDIR(st.st_mode))
 		return NULL;
-	if (!is_fresh_dir(name))
-		return cover(d, path, 0);
-	if (mkdirat(d->root_fd, name, 0755) < 0)
+	if (!is_fresh(path))
+		return cover_dir(j, path, 0);
+	if (mkdirat(root_fd, name, 0755) < 0)
 		return err_sys(errno, "mkdir", "%s", path);
 	if (str_eq(name, "tmp"))
-		(void)!fchmodat(d->root_fd, name, 01777, 0);
+		(void)!fchmodat(root_fd, name, 01777, 0);
 	return NULL;
 }
 
@@ -143,71 +193,20 @@ nd_err *place_overlay_dirs(struct rootfs_job *j)
 {
 	if (j->c->s->rootfs.kind != ROOTFS_PLACE || !j->c->in_userns)
 		return not_for_this_root();
-	/* The changes' directory is about to be covered: hold it by a name that stays. */
+	/* Without a directory of its own the changes share a tmpfs, beneath the root's. */
 	if (!j->state)
-		TRY(tmpfs_make(j->target));
-	int held = open(j->state ? j->state : j->target, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (held < 0)
-		return err_sys(errno, "open", "%s", j->state ? j->state : j->target);
-	_cleanup_free_ char *changes = str_fmt("/proc/self/fd/%d", held);
-	TRY(tmpfs_make(j->target));
+		TRY(job_use_memory(j));
+	if (mount("tmpfs", j->target, "tmpfs", MS_NODEV, "mode=755") < 0)
+		return err_sys(errno, "mount", "tmpfs on %s", j->target);
 	_cleanup_fd_ int root_fd = open(j->target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_closedir_ DIR *top = opendir("/");
-	nd_err *e = root_fd < 0 || !top ? err_sys(errno, "open", "/") : NULL;
-	struct dirs_job d = {.j = j, .changes = changes, .root_fd = root_fd};
+	if (root_fd < 0 || !top)
+		return err_sys(errno, "open", "/");
+	/* The root itself is this tmpfs: the lowest and only layer of its set. */
+	layers_hold(j->c, "/", &(struct strv){0}, j->target);
 	struct dirent *entry;
-	while (!e && (entry = readdir(top)))
+	while ((entry = readdir(top)))
 		if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, ".."))
-			e = cover_entry(&d, entry->d_name);
-	if (e)
-		umount2(j->target, MNT_DETACH);
-	return e;
-}
-
-void place_hold_layers(struct child *c, const struct rootfs_job *j)
-{
-	if (!c->s->share_layers || j->upper_fd < 0)
-		return;
-	size_t n = 0;
-	int *fds = mem_alloc((j->lowers.n + 1) * sizeof *fds);
-	for (size_t i = 0; i <= j->lowers.n; i++) {
-		int fd = i < j->lowers.n
-				 ? open_tree(AT_FDCWD, j->lowers.v[i],
-					   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
-				 : open_tree(j->upper_fd, "",
-					   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-		struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
-		if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &ro, sizeof ro) < 0) {
-			/* Half a stack would be a wrong tree: share none. */
-			fd_close(fd);
-			while (n)
-				fd_close(fds[--n]);
-			free(fds);
-			return;
-		}
-		fds[n++] = fd;
-	}
-	c->layer_fds = fds;
-	c->n_layer_fds = n;
-}
-
-nd_err *place_show_layers(struct child *c)
-{
-	if (!c->n_layer_fds || c->dev_fd < 0)
-		return NULL;
-	if (mkdirat(c->dev_fd, ".nidus", 0755) < 0 || mkdirat(c->dev_fd, ".nidus/layers", 0755) < 0)
-		return err_sys(errno, "mkdir", LAYERS_DIR);
-	for (size_t i = 0; i < c->n_layer_fds; i++) {
-		char name[64];
-		snprintf(name, sizeof name, ".nidus/layers/%zu", i);
-		if (mkdirat(c->dev_fd, name, 0755) < 0)
-			return err_sys(errno, "mkdir", "/dev/%s", name);
-		if (move_mount(c->layer_fds[i], "", c->dev_fd, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-			return err_sys(errno, "move_mount", "/dev/%s", name);
-		fd_close(c->layer_fds[i]);
-	}
-	free(c->layer_fds);
-	c->layer_fds = NULL;
-	c->n_layer_fds = 0;
+			TRY(cover_entry(j, root_fd, entry->d_name));
 	return NULL;
 }

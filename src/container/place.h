@@ -4,13 +4,12 @@
 
 #include "container/rootfs.h"
 
-/* Overlay of the layers that an outer nidus left visible, so that nests do not stack
- * (overlays stack two deep).  Code "not-for-this-root" where there are none. */
+/* Overlay of the layers that an outer nidus left visible.  Code "not-for-this-root" where
+ * there are none. */
 nd_must nd_err *place_overlay_flat(struct rootfs_job *j);
 /* From a new user namespace "/" cannot be a lower (its mounts are locked): one overlay
  * for each top-level directory instead. */
 nd_must nd_err *place_overlay_dirs(struct rootfs_job *j);
-/* Leaves the layers of this root visible inside, read-only, for a nidus there: held when
- * the root was mounted, shown once /dev exists.  Only where spec->share_layers. */
-void place_hold_layers(struct child *c, const struct rootfs_job *j);
-nd_must nd_err *place_show_layers(struct child *c);
+/* After an overlay of "/": the file systems mounted in it, each copy-on-write as well;
+ * kernel ones and those under /dev, /run, /tmp are left out. */
+nd_must nd_err *place_cover_mounts(struct rootfs_job *j);

@@ -21,6 +21,7 @@
 
 #include "base/fd.h"
 #include "container/seccomp.h"
+#include "container/user.h"
 #include "container/wire.h"
 #include "kernel/caps.h"
 #include "kernel/names.h"
@@ -151,23 +152,6 @@ static nd_err *enter_cwd(struct process_stage *p)
 	return NULL;
 }
 
-static nd_err *set_ids(struct process_stage *p, uid_t uid, gid_t gid, const gid_t *groups, size_t n)
-{
-	if (!p->setgroups_denied && setgroups(n, groups) < 0) {
-		if (errno != EPERM || n)
-			return err_sys(errno, "setgroups", "%zu groups", n);
-	}
-	if (setresgid(gid, gid, gid) < 0)
-		return err_remedy(err_sys(errno, "setresgid", "%u", gid),
-			"The id is not mapped in this user namespace, or the caller may not take "
-			"it.");
-	if (setresuid(uid, uid, uid) < 0)
-		return err_remedy(err_sys(errno, "setresuid", "%u", uid),
-			"The id is not mapped in this user namespace, or the caller may not take "
-			"it.");
-	return NULL;
-}
-
 static nd_err *exec_error(const char *program, int err)
 {
 	nd_err *e = err_sys(err, "execve", "%s", program);
@@ -179,10 +163,10 @@ static nd_err *exec_error(const char *program, int err)
 }
 
 /* As execvp(3), with the container's PATH. */
-static nd_err *exec_path(const struct container_spec *s)
+static nd_err *exec_path(char *const *argv, const struct strv *vars)
 {
-	char *const *argv = s->args.v, *const *env = s->env.v;
-	const char *name = argv[0], *path = env_get(&s->env, "PATH");
+	char *const *env = vars->v;
+	const char *name = argv[0], *path = env_get(vars, "PATH");
 	if (strchr(name, '/')) {
 		execve(name, argv, env);
 		return exec_error(name, errno);
@@ -215,15 +199,47 @@ static nd_err *exec_path(const struct container_spec *s)
 		"exec-not-found");
 }
 
-static nd_err *take_caps(
-	struct process_stage *p, uid_t uid, const gid_t *groups, size_t n_groups, gid_t gid)
+/* Who the workload is: as numbers in the spec, or by what the container's files say. */
+static nd_err *identify(struct process_stage *p, struct user_info *ret)
 {
-	struct cap_sets want = p->s->caps;
-	/* As podman: another uid than root keeps what is ambient, nothing else. */
-	uint64_t have = caps_known();
-	TRY(caps_apply_before_setuid(&want, have, uid != 0));
-	TRY(set_ids(p, uid, gid, groups, n_groups));
-	return caps_apply_after_setuid(&want);
+	const struct container_spec *s = p->s;
+	if (!s->user && !s->group_add.n) {
+		*ret = (struct user_info){.uid = s->uid,
+			.gid = s->gid,
+			.groups = s->groups,
+			.n_groups = s->n_groups,
+			.home = s->uid ? "/" : "/root"};
+		return NULL;
+	}
+	return user_resolve(p->root_fd, s->user, &s->group_add, ret);
+}
+
+static nd_err *take_identity(struct process_stage *p, const struct user_info *u)
+{
+	TRY(caps_apply_before_setuid(&p->s->caps, caps_known(), u->uid != 0));
+	if (!p->setgroups_denied && !u->keep_groups && setgroups(u->n_groups, u->groups) < 0) {
+		/* Denied in a namespace with one gid (user_namespaces(7)): there are none to lose.
+		 */
+		if (errno != EPERM || u->n_groups)
+			return err_sys(errno, "setgroups", "%zu groups", u->n_groups);
+	}
+	static const char remedy[] =
+		"The id is not mapped in this user namespace, or nidus may not take it; as an "
+		"ordinary "
+		"user, ids other than one's own come from /etc/subuid and /etc/subgid.";
+	if (setresgid(u->gid, u->gid, u->gid) < 0)
+		return err_remedy(err_sys(errno, "setresgid", "%u", u->gid), "%s", remedy);
+	if (setresuid(u->uid, u->uid, u->uid) < 0)
+		return err_remedy(err_sys(errno, "setresuid", "%u", u->uid), "%s", remedy);
+	return caps_apply_after_setuid(&p->s->caps);
+}
+
+/* Linux puts nothing of this into the environment by itself; podman does. */
+static void set_home(struct strv *env, const char *home)
+{
+	if (env_get(env, "HOME"))
+		return;
+	strv_fmt(env, "HOME=%s", home);
 }
 
 /* As the workload, in its namespaces, with its rights: what it will be told, it is told
@@ -247,6 +263,10 @@ static nd_err *rehearse_tun(const char *name)
 nd_err *process_exec(struct process_stage *p)
 {
 	const struct container_spec *s = p->s;
+	struct user_info user = {0};
+	struct strv env = s->env; /* its memory is this process's copy */
+	TRY(identify(p, &user));
+	set_home(&env, user.home);
 	TRY(set_stdio(p));
 	TRY(set_kept(p));
 	TRY(enter_cwd(p));
@@ -254,7 +274,7 @@ nd_err *process_exec(struct process_stage *p)
 		umask((mode_t)s->umask);
 	if (s->seccomp && !s->no_new_privs)
 		TRY(seccomp_apply(s->seccomp, false, NULL));
-	TRY(take_caps(p, s->uid, s->groups, s->n_groups, s->gid));
+	TRY(take_identity(p, &user));
 	if (s->tun)
 		TRY(rehearse_tun(s->tun));
 	if (s->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -263,5 +283,5 @@ nd_err *process_exec(struct process_stage *p)
 		TRY(seccomp_apply(s->seccomp, true, NULL));
 	/* Changing ids clears it (prctl(2)). */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	return exec_path(s);
+	return exec_path(s->args.v, &env);
 }

@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/spawn.h"
 #include "container/child.h"
+#include "container/layers.h"
 #include "container/place.h"
 #include "container/rootfs.h"
 #include "container/wire.h"
@@ -38,8 +39,8 @@ bool userns_is_initial(void)
 	return stat("/proc/self/ns/user", &st) == 0 && st.st_ino == 0xEFFFFFFDu;
 }
 
-nd_err *overlay_mount(const struct strv *lowers, const char *upper, const char *work,
-	const char *target, bool throwaway, bool userxattr)
+static nd_err *overlay_mount(const struct rootfs_job *j, const struct strv *lowers,
+	const char *upper, const char *work, const char *target)
 {
 	_cleanup_buf_ struct buf o = {0};
 	buf_str(&o, "lowerdir=");
@@ -48,16 +49,14 @@ nd_err *overlay_mount(const struct strv *lowers, const char *upper, const char *
 		if (i)
 			buf_str(&o, ":");
 	}
-	if (upper) {
-		buf_str(&o, ",upperdir=");
-		add_escaped(&o, upper);
-		buf_str(&o, ",workdir=");
-		add_escaped(&o, work);
-		/* Unmounting would sync the upper's whole file system (Linux 5.10: volatile). */
-		if (throwaway)
-			buf_str(&o, ",volatile");
-	}
-	if (userxattr)
+	buf_str(&o, ",upperdir=");
+	add_escaped(&o, upper);
+	buf_str(&o, ",workdir=");
+	add_escaped(&o, work);
+	/* Unmounting would sync the upper's whole file system (Linux 5.10: volatile). */
+	if (j->c->s->rootfs.throwaway)
+		buf_str(&o, ",volatile");
+	if (j->userxattr)
 		buf_str(&o, ",userxattr");
 	if (o.len >= 4096)
 		return err_new(ND_LIMIT, "too-many-layers",
@@ -67,7 +66,7 @@ nd_err *overlay_mount(const struct strv *lowers, const char *upper, const char *
 	return NULL;
 }
 
-nd_err *upper_make(const char *dir, char **ret_upper, char **ret_work)
+static nd_err *upper_make(const char *dir, char **ret_upper, char **ret_work)
 {
 	char *upper = str_fmt("%s/upper", dir), *work = str_fmt("%s/work", dir);
 	nd_err *e = NULL;
@@ -85,82 +84,115 @@ nd_err *upper_make(const char *dir, char **ret_upper, char **ret_work)
 	return NULL;
 }
 
-nd_err *tmpfs_make(const char *dir)
+nd_err *job_use_memory(struct rootfs_job *j)
 {
-	if (mount("tmpfs", dir, "tmpfs", MS_NODEV, "mode=755") < 0)
-		return err_sys(errno, "mount", "tmpfs on %s", dir);
+	j->in_memory = true;
+	if (j->memory_fd >= 0)
+		return NULL;
+	if (mount("tmpfs", j->target, "tmpfs", MS_NODEV, "mode=755") < 0)
+		return err_sys(errno, "mount", "tmpfs on %s", j->target);
+	j->memory_fd = open(j->target, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (j->memory_fd < 0)
+		return err_sys(errno, "open", "%s", j->target);
 	return NULL;
 }
 
-void job_hold_upper(struct rootfs_job *j, const char *upper)
+/* Where changes are kept for the next overlay: made, and named so that it stays reachable
+ * when the root covers it. */
+static nd_err *changes_dir(struct rootfs_job *j, const char *at, char **ret)
 {
-	fd_done(&j->upper_fd);
-	if (upper && j->c->s->share_layers)
-		j->upper_fd = open(upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_free_ char *base =
+		j->in_memory ? str_fmt("/proc/self/fd/%d", j->memory_fd) : str_dup(j->state);
+	if (str_eq(at, "/")) {
+		*ret = steal_ptr(&base);
+		return NULL;
+	}
+	_cleanup_free_ char *dir = str_fmt("%s/d%u", base, j->n_overlays);
+	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+		return err_sys(errno, "mkdir", "%s", dir);
+	*ret = steal_ptr(&dir);
+	return NULL;
 }
 
-static nd_err *overlay_on_disk(struct rootfs_job *j)
+static nd_err *overlay_once(struct rootfs_job *j, const char *at, const struct strv *lowers)
 {
-	if (!j->c->s->rootfs.state_dir)
-		return err_new(ND_ABSENT, "no-state-dir", "no directory was given for changes");
-	_cleanup_free_ char *upper = NULL, *work = NULL;
-	TRY(upper_make(j->state, &upper, &work));
-	job_hold_upper(j, upper);
-	return overlay_mount(
-		&j->lowers, upper, work, j->target, j->c->s->rootfs.throwaway, j->userxattr);
+	_cleanup_free_ char *changes = NULL, *upper = NULL, *work = NULL, *target = NULL;
+	struct stat st;
+	TRY(changes_dir(j, at, &changes));
+	TRY(upper_make(changes, &upper, &work));
+	/* The merged directory has its upper's owner and mode. */
+	if (stat(lowers->v[lowers->n - 1], &st) == 0 && (st.st_mode & 07777) != 0755)
+		(void)chmod(upper, st.st_mode & 07777);
+	if (stat(lowers->v[lowers->n - 1], &st) == 0 && (st.st_uid || st.st_gid))
+		(void)!chown(upper, st.st_uid, st.st_gid);
+	target = str_fmt("%s%s", j->target, str_eq(at, "/") ? "" : at);
+	TRY(overlay_mount(j, lowers, upper, work, target));
+	j->n_overlays++;
+	layers_hold(j->c, at, lowers, upper);
+	return NULL;
 }
 
-static nd_err *overlay_on_tmpfs(struct rootfs_job *j)
+nd_err *job_overlay(struct rootfs_job *j, const char *at, const struct strv *lowers)
 {
-	TRY(tmpfs_make(j->target));
-	_cleanup_free_ char *upper = NULL, *work = NULL;
-	nd_err *e = upper_make(j->target, &upper, &work);
-	job_hold_upper(j, upper);
-	if (!e)
-		e = overlay_mount(&j->lowers, upper, work, j->target, false, j->userxattr);
-	if (e)
-		umount2(j->target, MNT_DETACH);
-	return e;
+	if (!j->state && !j->in_memory)
+		TRY(job_use_memory(j));
+	nd_err *e = overlay_once(j, at, lowers);
+	/* An upper on an overlay, or on a file system without what overlay asks: EINVAL. */
+	if (!e || j->in_memory || (e->errnum != EINVAL && e->errnum != EOPNOTSUPP))
+		return e;
+	nd_err *e2 = job_use_memory(j);
+	if (!e2)
+		e2 = overlay_once(j, at, lowers);
+	if (e2) {
+		/* Memory was no better: the refusal has another reason than the upper. */
+		j->in_memory = false;
+		err_free(e2);
+		return e;
+	}
+	wire_left(j->c->sock, "rootfs", "changes on disk", e);
+	err_free(e);
+	return NULL;
+}
+
+static nd_err *overlay(struct rootfs_job *j)
+{
+	TRY(job_overlay(j, "/", &j->lowers));
+	return j->c->s->rootfs.kind == ROOTFS_PLACE ? place_cover_mounts(j) : NULL;
 }
 
 static nd_err *fuse_overlay(struct rootfs_job *j)
 {
-	_cleanup_free_ char *upper = NULL, *work = NULL;
-	bool on_tmpfs = j->c->s->rootfs.state_dir == NULL;
-	if (on_tmpfs)
-		TRY(tmpfs_make(j->target));
-	nd_err *e = upper_make(on_tmpfs ? j->target : j->state, &upper, &work);
-	if (!e) {
-		_cleanup_buf_ struct buf o = {0};
-		buf_str(&o, "lowerdir=");
-		for (size_t i = j->lowers.n; i-- > 0;) {
-			add_escaped(&o, j->lowers.v[i]);
-			buf_str(&o, i ? ":" : "");
-		}
-		buf_str(&o, ",upperdir=");
-		add_escaped(&o, upper);
-		buf_str(&o, ",workdir=");
-		add_escaped(&o, work);
-		/* Files of ids that are not mapped here would be nobody's, and so read-only. */
-		if (j->c->in_userns && j->c->s->rootfs.kind == ROOTFS_PLACE)
-			buf_str(&o, ",squash_to_root");
-		const char *const argv[] = {"fuse-overlayfs", "-o", o.data, j->target, NULL};
-		e = spawn_run(&(struct spawn){.argv = argv, .deadline_ms = 5000}, NULL);
+	_cleanup_free_ char *changes = NULL, *upper = NULL, *work = NULL;
+	if (!j->state)
+		TRY(job_use_memory(j));
+	TRY(changes_dir(j, "/", &changes));
+	TRY(upper_make(changes, &upper, &work));
+	_cleanup_buf_ struct buf o = {0};
+	buf_str(&o, "lowerdir=");
+	for (size_t i = j->lowers.n; i-- > 0;) {
+		add_escaped(&o, j->lowers.v[i]);
+		buf_str(&o, i ? ":" : "");
 	}
-	if (e && on_tmpfs)
-		umount2(j->target, MNT_DETACH);
-	return e;
+	buf_str(&o, ",upperdir=");
+	add_escaped(&o, upper);
+	buf_str(&o, ",workdir=");
+	add_escaped(&o, work);
+	/* Files of ids that are not mapped here would be nobody's, and so read-only. */
+	if (j->c->in_userns && j->c->s->rootfs.kind == ROOTFS_PLACE)
+		buf_str(&o, ",squash_to_root");
+	const char *const argv[] = {"fuse-overlayfs", "-o", o.data, j->target, NULL};
+	return spawn_run(&(struct spawn){.argv = argv, .deadline_ms = 5000}, NULL);
 }
 
 static nd_err *copy_tree(struct rootfs_job *j)
 {
 	if (j->c->s->rootfs.kind == ROOTFS_PLACE)
 		return err_new(ND_LIMIT, "copy-too-large", "the place's whole tree is not copied");
-	_cleanup_free_ char *upper = NULL, *work = NULL;
-	bool on_tmpfs = j->c->s->rootfs.state_dir == NULL;
-	if (on_tmpfs)
-		TRY(tmpfs_make(j->target));
-	TRY(upper_make(on_tmpfs ? j->target : j->state, &upper, &work));
+	_cleanup_free_ char *changes = NULL, *upper = NULL, *work = NULL;
+	if (!j->state)
+		TRY(job_use_memory(j));
+	TRY(changes_dir(j, "/", &changes));
+	TRY(upper_make(changes, &upper, &work));
 	TRY(layers_copy(&j->lowers, upper));
 	if (mount(upper, j->target, NULL, MS_BIND | MS_REC, NULL) < 0)
 		return err_sys(errno, "mount", "bind %s", upper);
@@ -169,14 +201,23 @@ static nd_err *copy_tree(struct rootfs_job *j)
 
 const struct rootfs_rung rootfs_ladder[] = {
 	{"overlay of the place's layers", NULL, "mount.overlay", place_overlay_flat},
-	{"overlay", NULL, "mount.overlay", overlay_on_disk},
-	{"overlay, changes in memory", "changes live in memory", "mount.overlay", overlay_on_tmpfs},
+	{"overlay", NULL, "mount.overlay", overlay},
 	{"overlay per directory", "files of ids that are not mapped cannot be changed",
 		"mount.overlay.userxattr", place_overlay_dirs},
 	{"fuse-overlayfs", NULL, "mount.fuse", fuse_overlay},
 	{"copy", NULL, NULL, copy_tree},
 };
 const size_t n_rootfs_ladder = ARRAY_SIZE(rootfs_ladder);
+
+/* A rung that failed half-way leaves nothing mounted at the target. */
+static void undo(struct rootfs_job *j)
+{
+	while (umount2(j->target, MNT_DETACH) == 0)
+		;
+	fd_done(&j->memory_fd);
+	j->in_memory = false;
+	layers_forget(j->c);
+}
 
 static nd_err *climb(struct rootfs_job *j)
 {
@@ -186,20 +227,24 @@ static nd_err *climb(struct rootfs_job *j)
 		nd_err *e = r->make(j);
 		if (!e) {
 			err_free(first);
-			wire_took(j->c->sock, "rootfs", r->name, r->promise, false);
+			wire_took(j->c->sock, "rootfs", r->name,
+				j->in_memory && !r->promise ? "changes live in memory" : r->promise,
+				false);
 			return NULL;
 		}
-		if (!str_eq(err_find_code(e), "not-for-this-root"))
-			wire_left(j->c->sock, "rootfs", r->name, e);
+		if (str_eq(err_find_code(e), "not-for-this-root")) {
+			err_free(e);
+			continue;
+		}
+		wire_left(j->c->sock, "rootfs", r->name, e);
+		undo(j);
 		/* The plain overlay's refusal is the cause; the rest are attempts to live with it.
 		 */
-		bool tried = !str_eq(err_find_code(e), "no-state-dir");
-		if (tried && !first &&
-			(r->make == overlay_on_disk || r->make == overlay_on_tmpfs)) {
+		if (r->make == overlay) {
 			first = e;
-		} else {
-			err_free(e);
+			continue;
 		}
+		err_free(e);
 	}
 	return err_wrap(first, "no way to make a copy-on-write root here");
 }
@@ -233,22 +278,25 @@ nd_err *rootfs_mount(struct child *c)
 	const struct rootfs_spec *r = &c->s->rootfs;
 	if (r->kind == ROOTFS_DIR && !r->cow)
 		return bind_dir(c, r->dir);
+	_cleanup_free_ char *target =
+		r->state_dir ? str_fmt("%s/root", r->state_dir) : str_dup("/tmp");
+	if (r->state_dir && mkdir(target, 0755) < 0 && errno != EEXIST)
+		return err_sys(errno, "mkdir", "%s", target);
 	struct rootfs_job j = {.c = c,
 		.state = r->state_dir,
-		.target = r->state_dir ? r->state_dir : "/tmp",
-		.userxattr = c->in_userns || !userns_is_initial(),
-		.upper_fd = -1};
+		.target = target,
+		.memory_fd = -1,
+		.userxattr = c->in_userns || !userns_is_initial()};
 	if (r->kind == ROOTFS_LAYERS)
 		strv_copy(&j.lowers, &r->layers);
 	else
 		strv_add(&j.lowers, r->kind == ROOTFS_PLACE ? "/" : r->dir);
 	nd_err *e = climb(&j);
-	if (!e && r->kind == ROOTFS_PLACE)
-		place_hold_layers(c, &j);
-	fd_done(&j.upper_fd);
+	fd_done(&j.memory_fd);
 	strv_done(&j.lowers);
-	if (!e && chdir(j.target) < 0)
-		e = err_sys(errno, "chdir", "%s", j.target);
+	strv_done(&j.covered);
+	if (!e && chdir(target) < 0)
+		e = err_sys(errno, "chdir", "%s", target);
 	return e;
 }
 

@@ -5,15 +5,22 @@
 
 struct rootfs_job {
 	struct child *c;
-	struct strv lowers; /* lowest first */
-	const char *state;  /* where upper and work may be made; NULL: nowhere */
-	const char *target; /* an existing directory that the root is mounted over */
+	struct strv lowers;  /* lowest first */
+	struct strv covered; /* targets of mounts that are already there */
+	const char *state;   /* where upper and work may be made; NULL: nowhere */
+	const char *target;  /* an existing directory that the root is mounted over */
+	int memory_fd;       /* of a tmpfs for changes, once one was made; else -1 */
+	bool in_memory;      /* changes go there: the disk was refused as an upper */
 	bool userxattr;
-	int upper_fd; /* O_PATH of the upper directory taken, for share_layers; else -1 */
+	unsigned n_overlays;
 };
 
-/* Keeps hold of the upper before the root covers its name. */
-void job_hold_upper(struct rootfs_job *j, const char *upper);
+/* One overlay of `lowers` (lowest first) at `at` of the new root, with an upper of its
+ * own; "/" is the root itself. Where the disk cannot hold an upper, memory does, from
+ * then on. */
+nd_must nd_err *job_overlay(struct rootfs_job *j, const char *at, const struct strv *lowers);
+/* A tmpfs for changes. */
+nd_must nd_err *job_use_memory(struct rootfs_job *j);
 
 struct rootfs_rung {
 	const char *name;
@@ -26,11 +33,6 @@ extern const size_t n_rootfs_ladder;
 
 /* True in the machine's first user namespace, false in any other and where /proc is not there. */
 bool userns_is_initial(void);
-nd_must nd_err *overlay_mount(const struct strv *lowers, const char *upper, const char *work,
-	const char *target, bool throwaway, bool userxattr);
-/* Makes DIR/upper and DIR/work where they are not there yet. */
-nd_must nd_err *upper_make(const char *dir, char **ret_upper, char **ret_work);
-nd_must nd_err *tmpfs_make(const char *dir);
 /* copy.c: a tree between two directories; links are not followed. */
 nd_must nd_err *tree_copy(int from_fd, int to_fd);
 /* copy.c: copies layers, lowest first, into a directory; whiteouts remove. */

@@ -18,7 +18,7 @@ void spec_done(struct container_spec *s)
 		&s->cgroup_parent, &s->tun, &s->rootfs.dir, &s->rootfs.state_dir,
 		&s->rootfs.propagation, &s->limits.cpuset_cpus, &s->limits.cpuset_mems};
 	struct strv *lists[] = {&s->args, &s->env, &s->rootfs.layers, &s->masked,
-		&s->readonly_paths, &s->sysctl, &s->files, &s->limits.unified};
+		&s->readonly_paths, &s->sysctl, &s->files, &s->group_add, &s->limits.unified};
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		free(*texts[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)

@@ -101,8 +101,9 @@ struct container_spec {
 	gid_t gid;
 	gid_t *groups;
 	size_t n_groups;
-	int umask; /* -1: inherited */
-	bool tty;  /* a pty from the container's devpts is its stdio */
+	struct strv group_add; /* supplementary, by name or number, looked up in the container */
+	int umask;             /* -1: inherited */
+	bool tty;              /* a pty from the container's devpts is its stdio */
 	bool no_new_privs;
 	struct cap_sets caps;
 	struct rlimit_spec *rlimits;

@@ -14,10 +14,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -30,7 +32,7 @@
 #include "container/child.h"
 #include "container/container.h"
 #include "container/idmap.h"
-#include "container/place.h"
+#include "container/layers.h"
 #include "container/process.h"
 #include "container/rootfs.h"
 #include "container/wire.h"
@@ -64,6 +66,16 @@ static nd_err *enter_namespaces(struct child *c)
 	return NULL;
 }
 
+/* A new network namespace has its loopback down; programs expect it up. */
+static nd_err *raise_loopback(void)
+{
+	struct ifreq r = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING | IFF_LOOPBACK};
+	_cleanup_fd_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &r) < 0)
+		return err_sys(errno, "SIOCSIFFLAGS", "lo");
+	return NULL;
+}
+
 static nd_err *become_root(struct child *c)
 {
 	if (!c->in_userns)
@@ -92,7 +104,7 @@ static nd_err *make_surroundings(struct child *c)
 	umask(0);
 	TRY(mounts_make(c, sources));
 	TRY(devices_make(c));
-	TRY(place_show_layers(c));
+	TRY(layers_show(c));
 	TRY(files_make(c));
 	if (s->hostname && sethostname(s->hostname, strlen(s->hostname)) < 0)
 		return err_sys(errno, "sethostname", "%s", s->hostname);
@@ -115,6 +127,8 @@ static nd_err *child_run(struct child *c, bool cloned_into, bool wait_network)
 	TRY(become_root(c));
 	if (!cgroup_weaker_child(c->group))
 		return err_sys(errno, "setrlimit", "in place of the cgroup's limits");
+	if (s->ns[NS_NET].mode == NS_NEW)
+		TRY(raise_loopback());
 	TRY_WRAP(make_surroundings(c), "make the container's file systems");
 	if (wait_network)
 		wire_wait_go(c->sock);

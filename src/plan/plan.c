@@ -40,6 +40,19 @@ void plan_warn(struct plan *p, const char *fmt, ...)
 	va_end(ap);
 }
 
+void plan_merge(struct plan *to, const struct plan *from)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		const struct plan_entry *e = &from->entries[i];
+		for (size_t k = 0; k < e->n_left; k++)
+			plan_leave(
+				to, e->need, e->left[k].rung, e->left[k].reason, e->left[k].fact);
+		if (e->rung)
+			plan_took(to, e->need, e->rung, e->promise, e->weaker);
+	}
+	strv_copy(&to->warnings, &from->warnings);
+}
+
 void plan_done(struct plan *p)
 {
 	for (size_t i = 0; i < p->n; i++) {

@@ -38,5 +38,7 @@ void plan_took(
 void plan_leave(
 	struct plan *p, const char *need, const char *rung, const char *reason, const char *fact);
 void plan_warn(struct plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Appends copies of what `from` holds. */
+void plan_merge(struct plan *to, const struct plan *from);
 void plan_done(struct plan *p);
 void plan_json(const struct plan *p, struct json_out *o, const char *key);

@@ -8,6 +8,7 @@
 const struct fact facts[] = {
 #include "probe/rows-virt.h"
 #include "probe/rows-net.h"
+#include "probe/rows-misc.h"
 #include "probe/rows-namespace.h"
 #include "probe/rows-mount.h"
 #include "probe/rows-process.h"

@@ -34,3 +34,9 @@
 	.how = "A guest runs step by step what kernels run early: entry to long mode, MSRs, control registers, descriptor tables, exceptions, ring 3 and back, lock cmpxchg16b, xsave, MMIO, an interrupt; each step has to prove its result, within 100 ms in all.",
 	.remedy = "Only who runs the host can help: hardware virtualisation passed on to this machine (nested=1 of kvm_intel or kvm_amd). Without it VMs take User Mode Linux or QEMU's TCG.",
 },
+{
+	.name = "vsock.guests", .group = "virtual machines", .try = try_vsock_guests,
+	.question = "Can a VM started here get a vsock device?",
+	.how = "/dev/vhost-vsock is opened and given a context id, which goes when it is closed.",
+	.remedy = "root can run modprobe vhost_vsock; in a container, whoever starts it can give it the device. Without it VMs take a virtio-serial port.",
+},

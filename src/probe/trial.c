@@ -187,6 +187,18 @@ void trial_userns_first(struct fact_result *r, int flags, void (*fn)(struct fact
 	both_ways(r, flags, fn, true);
 }
 
+void fact_of_err(struct fact_result *r, nd_err *e, const char *where)
+{
+	const nd_err *root = err_root(e);
+	const char *detail = err_find_detail(e);
+	_cleanup_free_ char *line = err_line(e);
+	fact_refused(r, root->errnum, root->op ? root->op : "netlink", "%s: %s%s%s", where, line,
+		detail ? "; " : "", detail ? detail : "");
+	if (!root->errnum)
+		snprintf(r->reason, sizeof r->reason, "%s", line);
+	err_free(e);
+}
+
 bool trial_has_cap(int cap)
 {
 	char text[4096];

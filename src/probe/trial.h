@@ -40,6 +40,9 @@ void trial_best_way(struct fact_result *r, int flags, void (*fn)(struct fact_res
 /* The same in the other order, for what is only asked on behalf of user namespaces. */
 void trial_userns_first(struct fact_result *r, int flags, void (*fn)(struct fact_result *r));
 
+/* Answers with a chain of errors, which it frees; `where` goes in front of its line. */
+void fact_of_err(struct fact_result *r, nd_err *e, const char *where);
+
 bool trial_has_cap(int cap); /* effective, in this user namespace (/proc/self/status CapEff) */
 /* A small file, whole: written (made, truncated) or read (NUL-terminated; -1 and errno). */
 bool trial_write(const char *path, const char *text);

@@ -104,3 +104,27 @@ void try_caps_ambient(struct fact_result *r);
 void try_tun_device(struct fact_result *r);
 void try_tun_own(struct fact_result *r);
 void try_tun_current(struct fact_result *r);
+
+/* netdev.c, sockets.c */
+void try_netlink(struct fact_result *r);
+void try_net_admin(struct fact_result *r);
+void try_veth(struct fact_result *r);
+void try_bridge(struct fact_result *r);
+void try_nft(struct fact_result *r);
+void try_socket_packet(struct fact_result *r);
+void try_socket_raw(struct fact_result *r);
+
+/* vsock.c */
+void try_vsock(struct fact_result *r);
+void try_vsock_guests(struct fact_result *r);
+
+/* lsm.c, keyring.c, uring.c, kmsg.c, entropy.c, disk.c */
+void try_lsm(struct fact_result *r);
+void try_no_new_privs(struct fact_result *r);
+void try_keyring(struct fact_result *r);
+void try_io_uring(struct fact_result *r);
+void try_kmsg_read(struct fact_result *r);
+void try_kmsg_write(struct fact_result *r);
+void try_entropy(struct fact_result *r);
+void try_reflink(struct fact_result *r);
+void try_project_quota(struct fact_result *r);

@@ -27,9 +27,16 @@ static nd_err *open_part(int dir_fd, const char *name, int *ret)
 	return NULL;
 }
 
-static nd_err *open_parts(struct store *s)
+nd_err *store_use_owner(struct store *s)
 {
 	_cleanup_fd_ int layers_fd = -1;
+	TRY(open_part(s->fd, "layers", &layers_fd));
+	fd_done(&s->layers_fd);
+	return open_part(layers_fd, s->owner, &s->layers_fd);
+}
+
+static nd_err *open_parts(struct store *s)
+{
 	s->fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->fd < 0)
 		return err_sys(errno, "open", "%s", s->path);
@@ -37,8 +44,7 @@ static nd_err *open_parts(struct store *s)
 		return err_sys(errno, "access", "%s", s->path);
 	TRY(open_part(s->fd, "images", &s->images_fd));
 	TRY(open_part(s->fd, "names", &s->names_fd));
-	TRY(open_part(s->fd, "layers", &layers_fd));
-	return open_part(layers_fd, s->owner, &s->layers_fd);
+	return store_use_owner(s);
 }
 
 static nd_err *open_at(const char *path, struct store *ret)
@@ -99,7 +105,8 @@ void store_dir_done(struct store *s)
 	fd_done(&s->images_fd);
 	fd_done(&s->names_fd);
 	free(s->path);
-	s->path = NULL;
+	free(s->note);
+	s->path = s->note = NULL;
 }
 
 nd_err *lock_wait(int fd, int operation, int64_t deadline_ms, const char *what)

@@ -6,7 +6,7 @@
  *   images/HEX.json          the image's config blob; HEX: its digest, the image's id
  *   names/HEX                {"name", "image"}; HEX: digest of the name
  *
- * OWNER says how owners are kept: "native" as in the image, "squash" all the caller's.
+ * OWNER says how owners are kept: see owner.c.
  */
 #pragma once
 
@@ -15,12 +15,15 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "kernel/userns.h"
 
 struct store {
 	char *path;
 	int fd, layers_fd, images_fd, names_fd; /* layers_fd: of layers/OWNER */
-	const char *owner;
+	char owner[24];
 	bool squash, devices;
+	char *note;              /* why owners could not be kept; NULL: nothing to say */
+	struct userns_maps maps; /* of children that make layers; n 0: no namespace */
 };
 
 #define STORE_EMPTY                                                                                \
@@ -31,6 +34,8 @@ struct store {
 /* Opens, and makes if missing: $NIDUS_STORE_DIR, /var/lib/nidus/store for root where
  * that can be written, else $XDG_DATA_HOME/nidus/store. */
 nd_must nd_err *store_dir_open(struct store *ret);
+/* Reopens layers_fd after a change of `owner`. */
+nd_must nd_err *store_use_owner(struct store *s);
 void store_dir_done(struct store *s);
 #define _cleanup_store_dir_ _cleanup_(store_dir_done)
 

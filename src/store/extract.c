@@ -90,7 +90,7 @@ static nd_err *finish_file(struct extract *x, const struct tar_entry *e, int fd)
 {
 	const struct timespec times[2] = {{e->mtime_s, e->mtime_ns}, {e->mtime_s, e->mtime_ns}};
 	if (!x->opts->squash && fchown(fd, e->uid, e->gid) < 0)
-		return err_sys(errno, "chown", "to %u:%u", e->uid, e->gid);
+		return chown_err(errno, x->path, e->uid, e->gid);
 	if (fchmod(fd, e->mode) < 0)
 		return err_sys(errno, "chmod", "to %04o", e->mode);
 	TRY(set_xattrs(&x->tree, fd, -1, x->path, e->xattrs, e->n_xattrs));
@@ -120,7 +120,7 @@ static nd_err *finish_node(struct extract *x, const struct tar_entry *e, const s
 	const struct timespec times[2] = {{e->mtime_s, e->mtime_ns}, {e->mtime_s, e->mtime_ns}};
 	if (!x->opts->squash &&
 		fchownat(p->dir_fd, p->name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(errno, "chown", "to %u:%u", e->uid, e->gid);
+		return chown_err(errno, x->path, e->uid, e->gid);
 	/* chown may have cleared set-id bits; on what is no link by now fchmodat is safe. */
 	if (e->type != TAR_SYMLINK && fchmodat(p->dir_fd, p->name, e->mode, 0) < 0)
 		return err_sys(errno, "chmod", "to %04o", e->mode);

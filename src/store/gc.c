@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "store/owner.h"
 #include "store/record.h"
 #include "store/store.h"
 
@@ -28,7 +29,7 @@ static nd_err *list_dir(int dir_fd, const char *what, struct strv *ret)
 }
 
 /* Removes what has a temporary name and no holder. */
-static nd_err *remove_temp(int dir_fd, const char *name, bool *ret_removed)
+static nd_err *remove_temp(const struct store *s, int dir_fd, const char *name, bool *ret_removed)
 {
 	struct stat a, b;
 	*ret_removed = false;
@@ -42,12 +43,12 @@ static nd_err *remove_temp(int dir_fd, const char *name, bool *ret_removed)
 	if (fstat(fd, &a) < 0 || fstatat(dir_fd, name, &b, AT_SYMLINK_NOFOLLOW) < 0 ||
 		a.st_ino != b.st_ino)
 		return NULL;
-	TRY(tree_remove(dir_fd, name));
+	TRY(owner_tree_remove(s, dir_fd, name));
 	*ret_removed = true;
 	return NULL;
 }
 
-static nd_err *remove_temps(int dir_fd, const char *what, uint64_t *count)
+static nd_err *remove_temps(const struct store *s, int dir_fd, const char *what, uint64_t *count)
 {
 	_cleanup_strv_ struct strv names = {0};
 	TRY(list_dir(dir_fd, what, &names));
@@ -55,7 +56,7 @@ static nd_err *remove_temps(int dir_fd, const char *what, uint64_t *count)
 		bool removed;
 		if (!str_ends(names.v[i], ".tmp"))
 			continue;
-		TRY(remove_temp(dir_fd, names.v[i], &removed));
+		TRY(remove_temp(s, dir_fd, names.v[i], &removed));
 		*count += removed;
 	}
 	return NULL;
@@ -104,7 +105,8 @@ static nd_err *retire_layers(struct store *s, const struct strv *used, uint64_t 
 		if (strlen(names.v[i]) != 64 || strv_has(used, names.v[i]))
 			continue;
 		_cleanup_free_ char *temp = str_fmt("%s.tmp", names.v[i]);
-		TRY(tree_remove(s->layers_fd, temp)); /* nobody makes it: we hold the store */
+		TRY(owner_tree_remove(
+			s, s->layers_fd, temp)); /* nobody makes it: we hold the store */
 		if (renameat(s->layers_fd, names.v[i], s->layers_fd, temp) < 0)
 			return err_sys(errno, "rename", "layers/%s", names.v[i]);
 		++*count;
@@ -114,22 +116,58 @@ static nd_err *retire_layers(struct store *s, const struct strv *used, uint64_t 
 	return NULL;
 }
 
+struct pass {
+	const struct strv *used;
+	struct store_gc *r;
+	bool counted; /* what is swept is layers that were counted when they were retired */
+	uint64_t again;
+};
+
+static nd_err *retire_owner(struct store *s, struct pass *p)
+{
+	TRY(remove_temps(s, s->layers_fd, "layers", &p->r->debris));
+	return retire_layers(s, p->used, &p->r->layers);
+}
+
+static nd_err *sweep_owner(struct store *s, struct pass *p)
+{
+	return remove_temps(s, s->layers_fd, "layers", p->counted ? &p->again : &p->r->debris);
+}
+
+/* For each directory in layers/, with layers_fd set to it. */
+static nd_err *each_owner(
+	struct store *s, nd_err *(*fn)(struct store *s, struct pass *p), struct pass *p)
+{
+	_cleanup_strv_ struct strv owners = {0};
+	_cleanup_fd_ int fd = openat(s->fd, "layers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(errno, "open", "%s/layers", s->path);
+	TRY(list_dir(fd, "layers", &owners));
+	for (size_t i = 0; i < owners.n; i++) {
+		fd_done(&s->layers_fd);
+		s->layers_fd =
+			openat(fd, owners.v[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (s->layers_fd < 0)
+			return err_sys(errno, "open", "%s/layers/%s", s->path, owners.v[i]);
+		TRY(fn(s, p));
+	}
+	return NULL;
+}
+
 static nd_err *retire(struct store *s, struct store_gc *r)
 {
 	_cleanup_strv_ struct strv used = {0};
 	TRY(find_used(s, &used, &r->debris));
 	TRY(drop_names(s, &r->debris));
-	TRY(remove_temps(s->images_fd, "images", &r->debris));
-	TRY(remove_temps(s->names_fd, "names", &r->debris));
-	TRY(remove_temps(s->layers_fd, "layers", &r->debris));
-	return retire_layers(s, &used, &r->layers);
+	TRY(remove_temps(s, s->images_fd, "images", &r->debris));
+	TRY(remove_temps(s, s->names_fd, "names", &r->debris));
+	return each_owner(s, retire_owner, &(struct pass){.used = &used, .r = r});
 }
 
 nd_err *store_gc(struct store_gc *ret)
 {
 	_cleanup_store_dir_ struct store s = STORE_EMPTY;
 	struct store_gc r = {0};
-	uint64_t retired = 0;
 	int lock_fd = -1;
 	TRY(store_dir_open(&s));
 	nd_err *e = store_lock(&s, LOCK_EX, LOCK_MS, &lock_fd);
@@ -137,10 +175,12 @@ nd_err *store_gc(struct store_gc *ret)
 	if (e && !r.busy)
 		return e;
 	err_free(e);
-	e = r.busy ? remove_temps(s.layers_fd, "layers", &r.debris) : retire(&s, &r);
+	e = NULL;
+	if (!r.busy)
+		e = retire(&s, &r);
 	fd_done(&lock_fd);
-	if (!e && !r.busy)
-		e = remove_temps(s.layers_fd, "layers", &retired);
+	if (!e)
+		e = each_owner(&s, sweep_owner, &(struct pass){.r = &r, .counted = !r.busy});
 	if (!e)
 		*ret = r;
 	return err_wrap(e, "collect garbage in %s", s.path);

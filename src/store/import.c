@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "store/owner.h"
 #include "store/record.h"
 #include "store/unpack.h"
 
@@ -94,7 +95,7 @@ static nd_err *prepare(struct store *s, struct making *m)
 	TRY(lock_temp(s, m));
 	if (m->temp_fd < 0)
 		return NULL;
-	TRY(tree_remove(m->temp_fd, "tree"));
+	TRY(owner_tree_remove(s, m->temp_fd, "tree"));
 	if (mkdirat(m->temp_fd, "tree", 0700) < 0)
 		return err_sys(errno, "mkdir", "%s/layers/%s/tree", s->path, m->temp);
 	m->tree_fd = openat(m->temp_fd, "tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -115,7 +116,7 @@ static nd_err *unpack_all(
 				.layer = w->v[i].layer, .tree_fd = w->v[i].tree_fd};
 	if (!n)
 		return NULL;
-	TRY(unpack_run(source, &extract, opts, jobs, n));
+	TRY(unpack_run(s, source, &extract, opts, jobs, n));
 	for (size_t i = 0, k = 0; i < w->n; i++)
 		if (w->v[i].temp_fd >= 0)
 			TRY(layer_write(
@@ -147,7 +148,7 @@ static void discard(struct store *s, struct work *w)
 {
 	for (size_t i = 0; i < w->n; i++)
 		if (w->v[i].temp_fd >= 0)
-			err_free(tree_remove(s->layers_fd, w->v[i].temp));
+			err_free(owner_tree_remove(s, s->layers_fd, w->v[i].temp));
 }
 
 /* A good record stays: containers hold locks on that very file. */
@@ -166,6 +167,7 @@ nd_err *image_import(struct store *s, const struct source *source, const struct 
 	nd_err *e = NULL;
 	_cleanup_fd_ int lock_fd = -1;
 	TRY(store_lock(s, LOCK_SH, LOCK_DEADLINE_MS, &lock_fd));
+	TRY(owner_prove(s));
 	find_missing(s, source, &w);
 	for (size_t i = 0; i < w.n && !e; i++)
 		e = prepare(s, &w.v[i]);

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "store/dir.h"
 #include "store/import.h"
+#include "store/owner.h"
 #include "store/record.h"
 #include "store/source.h"
 
@@ -31,6 +32,8 @@ static nd_err *add_layers(struct store *s, struct store_root *r)
 		r->root_gid = l.root_gid;
 	}
 	r->squashed = s->squash;
+	if (s->note)
+		strv_add(&r->notes, s->note);
 	if (devices)
 		strv_fmt(&r->notes, "%llu device nodes of the image could not be made here",
 			(unsigned long long)devices);
@@ -40,18 +43,36 @@ static nd_err *add_layers(struct store *s, struct store_root *r)
 	return NULL;
 }
 
+static bool has_layers(const struct store *s, const struct store_root *r)
+{
+	for (size_t i = 0; i < r->config.diff_ids.n; i++)
+		if (!layer_exists(s, r->config.diff_ids.v[i]))
+			return false;
+	return true;
+}
+
 /* r->lock_fd stays -1 when the image is not there, whole. */
 static nd_err *open_record(struct store *s, const char *id, struct store_root *r)
 {
 	TRY(record_open(s, id, &r->lock_fd, &r->config));
 	if (r->lock_fd < 0)
 		return NULL;
-	for (size_t i = 0; i < r->config.diff_ids.n; i++)
-		if (!layer_exists(s, r->config.diff_ids.v[i])) {
-			fd_done(&r->lock_fd);
-			image_config_done(&r->config);
-			return NULL;
+	bool there = has_layers(s, r);
+	/* Made at a time when subordinate ids could not be mapped? */
+	if (!there && s->maps.n > 1) {
+		owner_squash(s);
+		TRY(store_use_owner(s));
+		there = has_layers(s, r);
+		if (!there) {
+			owner_ask(s);
+			TRY(store_use_owner(s));
 		}
+	}
+	if (!there) {
+		fd_done(&r->lock_fd);
+		image_config_done(&r->config);
+		return NULL;
+	}
 	r->id = str_fmt("sha256:%s", id_hex(id));
 	return add_layers(s, r);
 }

@@ -63,6 +63,8 @@ bool is_whiteout(int dir_fd, const char *name);
 /* Marks a directory as not merging with those below; in both namespaces of attributes
  * where that is allowed, so that a mount with userxattr sees it as well. */
 nd_must nd_err *set_opaque(int dir_fd, const char *name);
+/* A chown(2) that failed, with what an unmapped id means. */
+nd_must nd_err *chown_err(int errnum, const char *path, uint32_t uid, uint32_t gid);
 /* Attributes of a file through its descriptor, or of `name` itself when fd is -1. */
 nd_must nd_err *set_xattrs(
 	struct tree *t, int fd, int dir_fd, const char *name, const struct tar_xattr *v, size_t n);

@@ -75,10 +75,20 @@ static int by_path(const void *a, const void *b)
 	return c ? c : x->order < y->order ? -1 : x->order > y->order;
 }
 
+nd_err *chown_err(int errnum, const char *path, uint32_t uid, uint32_t gid)
+{
+	nd_err *e = err_sys(errnum, "chown", "%s to %u:%u", path, uid, gid);
+	if (errnum != EINVAL)
+		return e;
+	err_detail(e, "EINVAL: the user namespace has no such id (/proc/self/uid_map, gid_map)");
+	return err_remedy(e, "Give the user more subordinate ids in /etc/subuid and /etc/subgid "
+			     "(usermod --add-subuids, --add-subgids), or import as root.");
+}
+
 static nd_err *set_dir(struct tree *t, int fd, const struct tree_dir *d)
 {
 	if (!t->squash && fchown(fd, d->uid, d->gid) < 0)
-		return err_sys(errno, "chown", "%s to %u:%u", d->path, d->uid, d->gid);
+		return chown_err(errno, d->path, d->uid, d->gid);
 	TRY(set_xattrs(t, fd, -1, d->path, d->xattrs, d->n_xattrs));
 	if (fchmod(fd, d->mode) < 0)
 		return err_sys(errno, "chmod", "%s", d->path);

@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/spawn.h"
+#include "store/owner.h"
 
 enum { WORKERS_MAX = 4, PROGRESS_MS = 200 };
 
@@ -34,6 +35,7 @@ struct worker {
 };
 
 struct pool {
+	const struct store *store;
 	const struct source *source;
 	const struct extract_opts *extract;
 	struct unpack_job *jobs;
@@ -84,13 +86,10 @@ static void copy(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from ? from : "");
 }
 
-static _Noreturn void child(const struct pool *p, size_t i, pid_t parent)
+static _Noreturn void child(const struct pool *p, size_t i)
 {
 	struct shared *out = &p->shared[i];
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "nidus-unpack");
-	if (getppid() != parent)
-		_exit(1);
 	nd_err *e = unpack(p, &p->jobs[i], out);
 	out->ok = !e;
 	if (e) {
@@ -112,17 +111,15 @@ static nd_err *start(struct pool *p, size_t job)
 		w++;
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return err_sys(errno, "pipe2", "for unpacking");
-	pid_t self = getpid();
-	w->pid = fork();
-	if (w->pid == 0) {
+	nd_err *e = owner_fork(p->store, &w->pid);
+	if (!e && w->pid == 0) {
 		fd_close(pipe_fds[0]);
-		child(p, job, self);
+		child(p, job);
 	}
-	int err = errno;
 	fd_close(pipe_fds[1]);
-	if (w->pid < 0) {
+	if (e) {
 		fd_close(pipe_fds[0]);
-		return err_sys(err, "fork", "for unpacking");
+		return err_wrap(e, "start unpacking");
 	}
 	w->pipe_fd = pipe_fds[0];
 	w->job = job;
@@ -204,10 +201,11 @@ static nd_err *run(struct pool *p, const struct store_opts *opts, size_t n)
 	return NULL;
 }
 
-nd_err *unpack_run(const struct source *source, const struct extract_opts *extract,
-	const struct store_opts *opts, struct unpack_job *jobs, size_t n)
+nd_err *unpack_run(const struct store *store, const struct source *source,
+	const struct extract_opts *extract, const struct store_opts *opts, struct unpack_job *jobs,
+	size_t n)
 {
-	struct pool p = {.source = source, .extract = extract, .jobs = jobs};
+	struct pool p = {.store = store, .source = source, .extract = extract, .jobs = jobs};
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	p.n_workers = cpus < 1 ? 1 : cpus > WORKERS_MAX ? WORKERS_MAX : (size_t)cpus;
 	for (size_t i = 0; i < WORKERS_MAX; i++)

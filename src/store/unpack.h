@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "store/dir.h"
 #include "store/extract.h"
 #include "store/source.h"
 #include "store/store.h"
@@ -15,5 +16,6 @@ struct unpack_job {
 };
 
 /* All jobs, a few at a time; the first failure ends the others. */
-nd_must nd_err *unpack_run(const struct source *source, const struct extract_opts *extract,
-	const struct store_opts *opts, struct unpack_job *jobs, size_t n);
+nd_must nd_err *unpack_run(const struct store *store, const struct source *source,
+	const struct extract_opts *extract, const struct store_opts *opts, struct unpack_job *jobs,
+	size_t n);
