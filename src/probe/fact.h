@@ -22,6 +22,7 @@ struct fact_result {
 	char evidence[640];  /* what was done and seen, with the file or call it was seen in */
 	char remedy[320];    /* what would help here; "" takes the table's */
 	unsigned elapsed_us; /* filled by the runner */
+	bool cached;         /* asked earlier: this boot, this user namespace (cache.h) */
 };
 
 struct fact {
@@ -38,6 +39,11 @@ struct fact {
 extern const struct fact facts[];
 extern const size_t n_facts;
 const struct fact *fact_find(const char *name); /* NULL if there is none */
+/* Whether `pattern` names the fact: its whole name, the beginning of it up to a dot
+ * ("mount" means all of "mount.*", unless a fact is called just that), or with * and ?. */
+bool fact_matches(const struct fact *f, const char *pattern);
+/* What helps: the trial's own word, else the table's; "" where it works or none is known. */
+const char *fact_remedy(const struct fact *f, const struct fact_result *r);
 const char *fact_state_name(enum fact_state s);
 enum fact_state fact_state_of_errno(int errnum);
 

@@ -1,7 +1,9 @@
 /* The table of facts.  A row is a question; its trial stands in the file of its subject.
  * The rows of a group stand in rows-GROUP.h, to be read as one table here. */
+#include <fnmatch.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "probe/fact.h"
 #include "probe/trials.h"
 
@@ -22,4 +24,21 @@ const struct fact *fact_find(const char *name)
 		if (strcmp(facts[i].name, name) == 0)
 			return &facts[i];
 	return NULL;
+}
+
+bool fact_matches(const struct fact *f, const char *pattern)
+{
+	if (strpbrk(pattern, "*?["))
+		return fnmatch(pattern, f->name, 0) == 0;
+	if (fact_find(pattern))
+		return strcmp(f->name, pattern) == 0;
+	const char *rest = str_after(f->name, pattern);
+	return rest && (*rest == '.' || (rest > f->name && rest[-1] == '.'));
+}
+
+const char *fact_remedy(const struct fact *f, const struct fact_result *r)
+{
+	if (r->state == FACT_WORKS)
+		return "";
+	return *r->remedy ? r->remedy : f->remedy ? f->remedy : "";
 }
