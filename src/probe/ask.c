@@ -22,7 +22,7 @@
 
 enum {
 	SLOTS = 6,         /* trials that run side by side: most of them sleep in the kernel */
-	TIMEOUT_MS = 1000, /* where the row says nothing */
+	TIMEOUT_MS = 3000, /* where the row says nothing */
 	TICK_MS = 25,      /* how often deaths are looked for that no pipe tells of */
 	DYING_TICK_MS = 1, /* the same while a killed group goes down */
 	DYING_MS = 2000,   /* after it a group that survives SIGKILL is left to the kernel */

@@ -32,7 +32,7 @@ struct fact {
 	const char *how;      /* how it is tried, for `nidus probe NAME` */
 	const char *remedy;   /* what helps where it is not works; may be refined by the trial */
 	void (*try)(struct fact_result *r);
-	unsigned timeout_ms; /* the watchdog; 0: 1000 */
+	unsigned timeout_ms; /* the watchdog; 0: 3000 */
 	bool costly;         /* cached per boot and user namespace (DESIGN.md, Flow) */
 };
 

@@ -62,7 +62,7 @@ void try_oom_score_adj(struct fact_result *r)
 		fact_refused(r, errno, "open", "%s", file);
 		return;
 	}
-	int was = atoi(text);
+	int was = (int)strtol(text, NULL, 10);
 	if (was <= -1000) {
 		fact_works(r, "%s is %d, the lowest there is", file, was);
 		return;

@@ -25,17 +25,33 @@ struct ns {
 	int flag;
 	const char *link;                     /* in /proc/self/ns: what unshare(2) changes */
 	bool (*prove)(struct fact_result *r); /* false: r says why */
+	/* What `prove` did must not be seen by a process outside; NULL: there is nothing to see. */
+	bool (*seen_outside)(void);
 };
+
+static const char mark[] = "nidus-probe-mark";
 
 static bool prove_mnt(struct fact_result *r)
 {
 	const char *op;
-	if (!trial_scratch(&op)) {
+	if (!trial_scratch(&op) || !trial_write(mark, "")) {
 		fact_refused(r, errno, op, "after unshare(CLONE_NEWNS), all mounts made private");
 		return false;
 	}
-	fact_works(r, "unshare(CLONE_NEWNS), all mounts made private, then a tmpfs mounted");
+	fact_works(r, "unshare(CLONE_NEWNS), all mounts made private, then a tmpfs mounted that is "
+		      "not seen outside");
 	return true;
+}
+
+static bool mnt_seen(void)
+{
+	char path[64];
+	for (size_t i = 0; i < n_trial_places; i++) {
+		snprintf(path, sizeof path, "%s/%s", trial_places[i], mark);
+		if (access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
 }
 
 static bool prove_pid(struct fact_result *r)
@@ -66,8 +82,10 @@ static bool prove_net(struct fact_result *r)
 	const char *op = "socket";
 	if (fd < 0 || (op = "SIOCGIFFLAGS", ioctl(fd, SIOCGIFFLAGS, &ifr)) < 0)
 		goto refused;
+	/* gVisor's comes up by itself and does not know the call. */
+	bool up = ifr.ifr_flags & IFF_UP;
 	ifr.ifr_flags |= IFF_UP;
-	if ((op = "SIOCSIFFLAGS", ioctl(fd, SIOCSIFFLAGS, &ifr)) < 0 ||
+	if ((op = "SIOCSIFFLAGS", !up && ioctl(fd, SIOCSIFFLAGS, &ifr) < 0) ||
 		(op = "bind", bind(fd, (struct sockaddr *)&a, sizeof a)) < 0 ||
 		(op = "getsockname", getsockname(fd, (struct sockaddr *)&a, &len)) < 0 ||
 		(op = "sendto", sendto(fd, "x", 1, 0, (struct sockaddr *)&a, sizeof a)) < 0)
@@ -85,23 +103,27 @@ refused:
 	return false;
 }
 
+static key_t ipc_key(void)
+{
+	return 0x6e640000 | (getpgrp() & 0xffff);
+}
+
 static bool prove_ipc(struct fact_result *r)
 {
-	int id = shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
-	if (id < 0) {
+	if (shmget(ipc_key(), 4096, IPC_CREAT | IPC_EXCL | 0600) < 0) {
 		fact_refused(r, errno, "shmget", "in the new IPC namespace");
 		return false;
 	}
-	shmctl(id, IPC_RMID, NULL);
-	/* Identifiers are counted per namespace: the first of a fresh one is 0. */
-	if (id != 0) {
-		fact_set(r, FACT_BROKEN, "it is not empty",
-			"the first shared memory segment in the new IPC namespace is number %d",
-			id);
-		return false;
-	}
-	fact_works(r, "unshare(CLONE_NEWIPC); its first shared memory segment is number 0");
+	fact_works(r, "unshare(CLONE_NEWIPC); shared memory made in it is not seen outside");
 	return true;
+}
+
+static bool ipc_seen(void)
+{
+	int id = shmget(ipc_key(), 4096, 0600);
+	if (id >= 0)
+		shmctl(id, IPC_RMID, NULL);
+	return id >= 0;
 }
 
 static bool prove_uts(struct fact_result *r)
@@ -117,8 +139,15 @@ static bool prove_uts(struct fact_result *r)
 			"gethostname() after sethostname(\"nidus-probe\") gives \"%s\"", name);
 		return false;
 	}
-	fact_works(r, "unshare(CLONE_NEWUTS), then sethostname() was seen by gethostname()");
+	fact_works(r, "unshare(CLONE_NEWUTS), then a host name set that is not seen outside");
 	return true;
+}
+
+static bool uts_seen(void)
+{
+	char name[65] = "";
+	gethostname(name, sizeof name);
+	return strcmp(name, "nidus-probe") == 0;
 }
 
 static bool prove_cgroup(struct fact_result *r)
@@ -126,6 +155,10 @@ static bool prove_cgroup(struct fact_result *r)
 	char text[4096];
 	if (trial_read("/proc/self/cgroup", text, sizeof text) < 0) {
 		fact_refused(r, errno, "open", "/proc/self/cgroup");
+		return false;
+	}
+	if (!*text) {
+		fact_set(r, FACT_ABSENT, "there are no cgroups here", "/proc/self/cgroup is empty");
 		return false;
 	}
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
@@ -172,31 +205,64 @@ static bool prove_time(struct fact_result *r)
 	return true;
 }
 
-static const struct ns mnt = {CLONE_NEWNS, "mnt", prove_mnt};
-static const struct ns pid = {CLONE_NEWPID, "pid_for_children", prove_pid};
-static const struct ns net = {CLONE_NEWNET, "net", prove_net};
-static const struct ns ipc = {CLONE_NEWIPC, "ipc", prove_ipc};
-static const struct ns uts = {CLONE_NEWUTS, "uts", prove_uts};
-static const struct ns cgroup = {CLONE_NEWCGROUP, "cgroup", prove_cgroup};
-static const struct ns timens = {CLONE_NEWTIME, "time_for_children", prove_time};
+static const struct ns mnt = {CLONE_NEWNS, "mnt", prove_mnt, mnt_seen};
+static const struct ns pid = {CLONE_NEWPID, "pid_for_children", prove_pid, NULL};
+static const struct ns net = {CLONE_NEWNET, "net", prove_net, NULL};
+static const struct ns ipc = {CLONE_NEWIPC, "ipc", prove_ipc, ipc_seen};
+static const struct ns uts = {CLONE_NEWUTS, "uts", prove_uts, uts_seen};
+static const struct ns cgroup = {CLONE_NEWCGROUP, "cgroup", prove_cgroup, NULL};
+static const struct ns timens = {CLONE_NEWTIME, "time_for_children", prove_time, NULL};
+
+/* A process that stays outside; once told to, it exits with 1 if it sees what was done. */
+static pid_t outsider_start(const struct ns *n, int *ret_go_fd)
+{
+	int go[2];
+	char byte;
+	*ret_go_fd = -1;
+	if (!n->seen_outside || pipe2(go, O_CLOEXEC) < 0)
+		return -1;
+	pid_t child = trial_fork();
+	if (child == 0) {
+		fd_close(go[1]);
+		_exit(read(go[0], &byte, 1) == 1 && n->seen_outside());
+	}
+	fd_close(go[0]);
+	*ret_go_fd = go[1];
+	return child;
+}
+
+static bool link_read(const struct ns *n, char *text, size_t size)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/self/ns/%s", n->link);
+	ssize_t len = readlink(path, text, size - 1);
+	text[len > 0 ? len : 0] = '\0';
+	return len > 0;
+}
 
 static void ask(struct fact_result *r, const struct ns *n, int userns)
 {
-	char path[64], before[64] = "", after[64] = "";
+	char before[64], after[64];
 	const char *op;
-	snprintf(path, sizeof path, "/proc/self/ns/%s", n->link);
-	bool linked = readlink(path, before, sizeof before - 1) > 0;
+	_cleanup_fd_ int go_fd = -1;
+	pid_t outsider = outsider_start(n, &go_fd);
+	bool linked = link_read(n, before, sizeof before);
 	if (!trial_unshare(n->flag | userns, &op)) {
 		fact_refused(r, errno, op, "for %s%s", n->link,
 			userns ? " in an own user namespace" : "");
 		return;
 	}
-	if (linked && readlink(path, after, sizeof after - 1) > 0 && strcmp(before, after) == 0) {
+	linked = linked && link_read(n, after, sizeof after);
+	if (linked && strcmp(before, after) == 0) {
 		fact_set(r, FACT_BROKEN, "no new namespace came of it",
-			"unshare succeeded, yet %s is %s as before", path, after);
+			"unshare succeeded, yet /proc/self/ns/%s is %s as before", n->link, after);
 		return;
 	}
-	n->prove(r);
+	if (!n->prove(r))
+		return;
+	if (outsider > 0 && fd_write_all(go_fd, "x", 1) && wait_status(outsider) != 0)
+		fact_set(r, FACT_BROKEN, "what is done in it is seen outside",
+			"unshare succeeded; a process outside saw what was made inside");
 }
 
 #define NS_TRIALS(name, ns)                                                                        \

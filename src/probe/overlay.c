@@ -38,12 +38,15 @@ static bool layers(struct fact_result *r, const char *dir)
 	return true;
 }
 
+/* With whole paths: gVisor takes no others. */
 static bool mount_overlay(const char *dir, const char *lower, const char *more)
 {
-	char options[256], target[64];
+	char options[512], target[64], at[64];
+	if (!getcwd(at, sizeof at))
+		return false;
 	snprintf(target, sizeof target, "%s/m", dir);
-	snprintf(options, sizeof options, "lowerdir=%s,upperdir=%s/u,workdir=%s/w%s", lower, dir,
-		dir, more);
+	snprintf(options, sizeof options, "lowerdir=%s/%s,upperdir=%s/%s/u,workdir=%s/%s/w%s", at,
+		lower, at, dir, at, dir, more);
 	return mount("overlay", target, "overlay", 0, options) == 0;
 }
 

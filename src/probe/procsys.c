@@ -20,7 +20,7 @@
 struct tally {
 	size_t total, written;
 	int errnum; /* of the last refusal that was not for absence */
-	char yes[256], no[256];
+	char yes[240], no[320];
 };
 
 static void note(char *list, size_t size, const char *name, int err)
@@ -86,15 +86,19 @@ void try_proc_sys_own(struct fact_result *r)
 	trial_best_way(r, CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS, own);
 }
 
-/* A file of ours over one that every /proc/sys has. */
+/* A file of ours over one of the kernel's; gVisor has but few. */
 static void bind(struct fact_result *r)
 {
-	static const char target[] = SYS "kernel/ostype";
+	static const char *const targets[] = {SYS "kernel/ostype", SYS "kernel/hostname",
+		SYS "vm/overcommit_memory", SYS "kernel/cap_last_cap"};
+	const char *op, *target = NULL;
 	char text[16] = "";
-	const char *op;
-	_cleanup_fd_ int dir = open(SYS "kernel", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0) {
-		fact_refused(r, errno, "open", SYS "kernel");
+	for (size_t i = 0; i < ARRAY_SIZE(targets) && !target; i++)
+		target = access(targets[i], F_OK) == 0 ? targets[i] : NULL;
+	if (!target) {
+		fact_set(r, FACT_ABSENT, "/proc/sys is empty",
+			"none of kernel/ostype, "
+			"kernel/hostname, vm/overcommit_memory and kernel/cap_last_cap is there");
 		return;
 	}
 	if (!trial_scratch(&op) || !trial_write("f", "nidus")) {
@@ -114,6 +118,16 @@ void try_proc_sys_bind(struct fact_result *r)
 	trial_best_way(r, CLONE_NEWNS, bind);
 }
 
+static bool mount_over(const char *target, const char *more)
+{
+	char options[256], at[64];
+	if (!getcwd(at, sizeof at))
+		return false;
+	snprintf(options, sizeof options, "lowerdir=%s,upperdir=%s/u,workdir=%s/w%s", target, at,
+		at, more);
+	return mount("overlay", target, "overlay", 0, options) == 0;
+}
+
 /* A name that the kernel does not have, in a directory that it has. */
 static void overlay(struct fact_result *r)
 {
@@ -125,20 +139,16 @@ static void overlay(struct fact_result *r)
 		fact_refused(r, errno, op, "for the upper layer");
 		return;
 	}
-	/* Relative upper directories, the lower one by its full name. */
-	if (mount("overlay", target, "overlay", 0, "lowerdir=" SYS "kernel,upperdir=u,workdir=w") <
-			0 &&
-		mount("overlay", target, "overlay", 0,
-			"lowerdir=" SYS "kernel,upperdir=u,workdir=w,userxattr") < 0) {
+	if (!mount_over(target, ",userxattr") && !mount_over(target, "")) {
 		fact_refused(r, errno, "mount(overlay)", "over %s, with it as lower layer", target);
 		return;
 	}
 	if (trial_read(SYS "kernel/nidus-probe", text, sizeof text) < 0 ||
 		strcmp(text, "nidus") != 0)
 		fact_set(r, FACT_BROKEN, "the added file is not seen", "in %s", target);
-	else if (trial_read(SYS "kernel/ostype", text, sizeof text) <= 0)
+	else if (trial_read(SYS "kernel/cap_last_cap", text, sizeof text) <= 0)
 		fact_set(r, FACT_BROKEN, "the kernel's own files cannot be read through it",
-			SYS "kernel/ostype: %s", strerror(errno));
+			SYS "kernel/cap_last_cap: %s", strerror(errno));
 	else
 		fact_works(
 			r, "a file added to %s by an overlay; the kernel's own are read", target);

@@ -47,20 +47,20 @@
 #define NS_ROWS(ns, what, proof)                                                                   \
 	{                                                                                          \
 		.name = "ns." #ns, .group = "namespaces", .try = try_ns_##ns,                      \
-		.question = "Can a " what " namespace be made with the privileges at hand?",       \
+		.question = "Can " what " namespace be made with the privileges at hand?",       \
 		.how = "A child unshares it; " proof ".", .remedy = NS_HELP,                       \
 	},                                                                                         \
 	{                                                                                          \
 		.name = "ns." #ns ".userns", .group = "namespaces", .try = try_ns_##ns##_userns,   \
-		.question = "Can a " what " namespace be made inside an own user namespace?",      \
+		.question = "Can " what " namespace be made inside an own user namespace?",      \
 		.how = "A child in a user namespace of its own unshares it; " proof ".",           \
 		.remedy = USERNS_HELP,                                                             \
 	}
-NS_ROWS(mnt, "mount", "all mounts are made private and a tmpfs is mounted"),
+NS_ROWS(mnt, "mount", "a tmpfs mounted in it must not be seen outside"),
 NS_ROWS(pid, "pid", "the next child must be process 1"),
 NS_ROWS(net, "network", "its loopback must carry a datagram"),
-NS_ROWS(ipc, "IPC", "it must begin without shared memory segments"),
-NS_ROWS(uts, "UTS", "the host name is changed"),
+NS_ROWS(ipc, "an IPC", "shared memory made in it must not be seen outside"),
+NS_ROWS(uts, "UTS", "a host name set in it must not be seen outside"),
 NS_ROWS(cgroup, "cgroup", "/proc/self/cgroup must then show / everywhere"),
 NS_ROWS(time, "time", "a child's monotonic clock must show the offset written"),
 #undef NS_ROWS

@@ -124,7 +124,7 @@
 {
 	.name = "proc_sys.bind", .group = "kernel tunables", .try = try_proc_sys_bind,
 	.question = "Can a file be put over one of /proc/sys?",
-	.how = "In an own mount namespace a file is bound over kernel/ostype and read there.",
+	.how = "In an own mount namespace a file is bound over one of kernel/ or vm/ and read there.",
 	.remedy = "Needs CAP_SYS_ADMIN here, or an own user namespace (see userns).",
 },
 {

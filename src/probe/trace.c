@@ -112,8 +112,10 @@ void try_ptrace_syscall_info(struct fact_result *r)
 			fact_refused(r, errno, "ptrace(PTRACE_SYSCALL)", "a stopped child");
 			return;
 		}
-		if (ptrace(PTRACE_GET_SYSCALL_INFO, t.pid, (void *)sizeof info, &info) < 0) {
-			fact_refused(r, errno, "PTRACE_GET_SYSCALL_INFO", "at a syscall stop");
+		if (ptrace(PTRACE_GET_SYSCALL_INFO, t.pid, sizeof info, &info) < 0) {
+			/* EIO stands for a request that is not known, ptrace(2). */
+			fact_refused(r, errno == EIO ? ENOSYS : errno, "PTRACE_GET_SYSCALL_INFO",
+				"at a syscall stop");
 			return;
 		}
 	}

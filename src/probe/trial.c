@@ -104,16 +104,18 @@ bool trial_unshare(int flags, const char **op)
 	return !(flags & CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
+const char *const trial_places[] = {"/tmp", "/run", "/mnt", "/var", "/dev", "/proc"};
+const size_t n_trial_places = ARRAY_SIZE(trial_places);
+
 bool trial_scratch(const char **op)
 {
-	static const char *const places[] = {"/tmp", "/run", "/mnt", "/var", "/dev", "/proc"};
 	*op = "mount(tmpfs)";
 	errno = ENOENT;
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		if (access(places[i], F_OK) < 0)
+	for (size_t i = 0; i < n_trial_places; i++) {
+		if (access(trial_places[i], F_OK) < 0)
 			continue;
-		if (mount("nidus-probe", places[i], "tmpfs", 0, "mode=0755,size=1m") == 0)
-			return chdir(places[i]) == 0;
+		if (mount("nidus-probe", trial_places[i], "tmpfs", 0, "mode=0755,size=1m") == 0)
+			return chdir(trial_places[i]) == 0;
 	}
 	return false;
 }

@@ -28,6 +28,9 @@ bool trial_map_one(const char *proc_dir, unsigned inside, uid_t uid, gid_t gid, 
  * all mounts become private, so that nothing is seen outside.  False as above. */
 bool trial_unshare(int flags, const char **op);
 
+/* Directories of which every place has one. */
+extern const char *const trial_places[];
+extern const size_t n_trial_places;
 /* In an own mount namespace: a fresh tmpfs on a directory that exists everywhere; the
  * working directory becomes it, so that trials use relative names.  False as above. */
 bool trial_scratch(const char **op);
