@@ -56,13 +56,13 @@
 		.how = "A child in a user namespace of its own unshares it; " proof ".",           \
 		.remedy = USERNS_HELP,                                                             \
 	}
-NS_ROWS(mnt, "mount", "a tmpfs mounted in it must not be seen outside"),
-NS_ROWS(pid, "pid", "the next child must be process 1"),
-NS_ROWS(net, "network", "its loopback must carry a datagram"),
+NS_ROWS(mnt, "a mount", "a tmpfs mounted in it must not be seen outside"),
+NS_ROWS(pid, "a pid", "the next child must be process 1"),
+NS_ROWS(net, "a network", "its loopback must carry a datagram"),
 NS_ROWS(ipc, "an IPC", "shared memory made in it must not be seen outside"),
-NS_ROWS(uts, "UTS", "a host name set in it must not be seen outside"),
-NS_ROWS(cgroup, "cgroup", "/proc/self/cgroup must then show / everywhere"),
-NS_ROWS(time, "time", "a child's monotonic clock must show the offset written"),
+NS_ROWS(uts, "a UTS", "a host name set in it must not be seen outside"),
+NS_ROWS(cgroup, "a cgroup", "/proc/self/cgroup must then show / everywhere"),
+NS_ROWS(time, "a time", "a child's monotonic clock must show the offset written"),
 #undef NS_ROWS
 #undef NS_HELP
 #undef USERNS_HELP
