@@ -3,6 +3,7 @@
  * on files without a name (O_TMPFILE), so that nothing is left. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <stdint.h>
@@ -151,6 +152,17 @@ static long quota(int fd, int cmd, struct dqblk *q)
 	return syscall(SYS_quotactl_fd, fd, QCMD(cmd, PRJQUOTA), PROJECT, q);
 }
 
+/* ext4 holds nobody to a limit who has this right; containers have not. */
+static void drop_resource_right(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+	if (syscall(SYS_capget, &head, data) == 0) {
+		data[0].effective &= ~(1u << CAP_SYS_RESOURCE);
+		syscall(SYS_capset, &head, data);
+	}
+}
+
 /* With the project's number on the file: a limit is set, written past, and lifted. */
 static int enforce(int fd, const char **op)
 {
@@ -166,6 +178,7 @@ static int enforce(int fd, const char **op)
 	*op = "quotactl_fd(Q_SETQUOTA)";
 	if (quota(fd, Q_SETQUOTA, &q) < 0)
 		return errno;
+	drop_resource_right();
 	bool past = fd_write_all(fd, block, sizeof block) &&
 		    fd_write_all(fd, block, sizeof block) && fsync(fd) == 0;
 	int err = errno;

@@ -63,6 +63,9 @@ trap:
 	out	%al, $G_PORT_TRAP
 	hlt
 
+step out
+	ok
+
 step cpuid
 	xor	%eax, %eax
 	cpuid

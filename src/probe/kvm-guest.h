@@ -40,6 +40,7 @@
 /* name, what it runs; CPUID leaf, subleaf, register (0-3: eax..edx) and bit without which
  * a kernel would not run it; register -1: every kernel does. */
 #define KVM_STEPS(X)                                                                               \
+	X(out, "out", 0, 0, -1, 0)                                                                 \
 	X(cpuid, "cpuid", 0, 0, -1, 0)                                                             \
 	X(rdtsc, "rdtsc", 0, 0, -1, 0)                                                             \
 	X(alu, "mul/div/shld/bsr/bswap/cmov", 0, 0, -1, 0)                                         \

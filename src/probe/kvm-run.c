@@ -44,6 +44,14 @@ size_t kvm_step_loop(void)
 	return kvm_n_steps - 1;
 }
 
+size_t kvm_step_arch_caps(void)
+{
+	size_t i = 0;
+	while (steps[i].code != kvm_code_archcap)
+		i++;
+	return i;
+}
+
 const char *kvm_exit_name(unsigned reason)
 {
 	static const char *const names[] = {
@@ -347,7 +355,7 @@ struct kvm_outcome kvm_step_run(struct kvm_vm *vm, size_t i, unsigned deadline_m
 	return o;
 }
 
-bool kvm_arch_caps_set(const struct kvm_vm *vm, uint64_t *ret_value)
+bool kvm_arch_caps_set(const struct kvm_vm *vm)
 {
 	static const struct step bit = {.leaf = 7, .reg = 3, .bit = 29};
 	union {
@@ -360,6 +368,5 @@ bool kvm_arch_caps_set(const struct kvm_vm *vm, uint64_t *ret_value)
 		return true;
 	if (ioctl(vm->kvm_fd, KVM_GET_MSRS, &msrs) != 1)
 		return true;
-	*ret_value = msrs.list.entries[0].data;
 	return ioctl(vm->cpu_fd, KVM_SET_MSRS, &msrs) == 1;
 }

@@ -47,13 +47,16 @@ void kvm_vm_done(struct kvm_vm *vm);
 
 extern const size_t kvm_n_steps;
 const char *kvm_step_name(size_t i);
-/* The index of the step "loop" (G_LOOP times two instructions): for its cpu_ns. */
+/* Index of the step that does nothing but answer, and of the one that runs G_LOOP times
+ * two instructions before it: the difference of their cpu_ns is the speed of ring 0. */
+enum { KVM_STEP_OUT = 0 };
 size_t kvm_step_loop(void);
+size_t kvm_step_arch_caps(void); /* reads MSR 0x10a */
 /* Takes SIGALRM and ITIMER_REAL of this process. */
 struct kvm_outcome kvm_step_run(struct kvm_vm *vm, size_t i, unsigned deadline_ms);
 
-/* What KVM says IA32_ARCH_CAPABILITIES is, and whether it lets that be set, as QEMU does
- * when it starts with `-cpu host`.  True also where nobody would set it. */
-bool kvm_arch_caps_set(const struct kvm_vm *vm, uint64_t *ret_value);
+/* Whether KVM lets IA32_ARCH_CAPABILITIES be set to what it says it is, as QEMU does when
+ * it starts with `-cpu host`.  True also where nobody would set it. */
+bool kvm_arch_caps_set(const struct kvm_vm *vm);
 
 const char *kvm_exit_name(unsigned reason); /* "KVM_EXIT_INTERNAL_ERROR"; NULL if unknown */

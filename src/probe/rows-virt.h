@@ -29,9 +29,9 @@
 	.remedy = "See kvm.device; where the device opens, another hypervisor may hold the processor's extension.",
 },
 {
-	.name = "kvm", .group = "virtual machines", .try = try_kvm, .costly = true,
+	.name = "kvm", .group = "virtual machines", .try = try_kvm, .costly = true, .timeout_ms = 2000,
 	.question = "Does KVM run the ring-0 code that a stock kernel needs?",
-	.how = "A guest runs step by step what kernels run early: entry to long mode, MSRs, control registers, descriptor tables, exceptions, ring 3 and back, lock cmpxchg16b, xsave, MMIO, an interrupt; each step has to prove its result, within 100 ms in all.",
+	.how = "A guest runs step by step what kernels run early: entry to long mode, MSRs, control registers, descriptor tables, exceptions, ring 3 and back, lock cmpxchg16b, xsave, MMIO, an interrupt; each step has to prove its result within 40 ms.",
 	.remedy = "Only who runs the host can help: hardware virtualisation passed on to this machine (nested=1 of kvm_intel or kvm_amd). Without it VMs take User Mode Linux or QEMU's TCG.",
 },
 {
