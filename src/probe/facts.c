@@ -13,6 +13,7 @@ const struct fact facts[] = {
 #include "probe/rows-misc.h"
 #include "probe/rows-namespace.h"
 #include "probe/rows-mount.h"
+#include "probe/rows-cgroup.h"
 #include "probe/rows-process.h"
 };
 

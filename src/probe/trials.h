@@ -128,3 +128,20 @@ void try_kmsg_write(struct fact_result *r);
 void try_entropy(struct fact_result *r);
 void try_reflink(struct fact_result *r);
 void try_project_quota(struct fact_result *r);
+
+/* cgroups.c */
+void try_cgroup_version(struct fact_result *r);
+void try_cgroup_create(struct fact_result *r);
+void try_cgroup_delegate(struct fact_result *r);
+void try_cgroup_cpu(struct fact_result *r);
+void try_cgroup_cpuset(struct fact_result *r);
+void try_cgroup_memory(struct fact_result *r);
+void try_cgroup_io(struct fact_result *r);
+void try_cgroup_hugetlb(struct fact_result *r);
+void try_cgroup_pids(struct fact_result *r);
+void try_cgroup_freezer(struct fact_result *r);
+void try_cgroup_kill(struct fact_result *r);
+void try_clone3_into_cgroup(struct fact_result *r);
+
+/* cgdevices.c */
+void try_cgroup_devices(struct fact_result *r);

@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/fd.h"
 #include "base/spawn.h"
+#include "kernel/subid.h"
 #include "kernel/sys.h"
 #include "probe/trial.h"
 #include "probe/trials.h"
@@ -209,44 +209,14 @@ void try_userns_map_full(struct fact_result *r)
 		snprintf(r->value, sizeof r->value, "%u", n);
 }
 
-/* The caller's login name from /etc/passwd; getpwuid(3) would pull NSS into a static program. */
-static void login_name(char *name, size_t size)
-{
-	_cleanup_fclose_ FILE *f = fopen("/etc/passwd", "re");
-	char line[512];
-	unsigned uid;
-	*name = '\0';
-	while (f && fgets(line, sizeof line, f))
-		if (sscanf(line, "%*[^:]:%*[^:]:%u:", &uid) == 1 && uid == getuid()) {
-			snprintf(name, size, "%.*s", (int)strcspn(line, ":"), line);
-			return;
-		}
-}
-
-/* The caller's first usable range in /etc/subuid or /etc/subgid, as newuidmap(1) reads them. */
-static bool subids(const char *file, const char *login, uint64_t *start, uint64_t *count)
-{
-	_cleanup_fclose_ FILE *f = fopen(file, "re");
-	char line[256], uid[16];
-	snprintf(uid, sizeof uid, "%u", getuid());
-	while (f && fgets(line, sizeof line, f)) {
-		char *save, *who = strtok_r(line, ":", &save);
-		char *from = strtok_r(NULL, ":", &save), *many = strtok_r(NULL, ":\n", &save);
-		if (many && (strcmp(who, uid) == 0 || (*login && strcmp(who, login) == 0)) &&
-			str_to_u64(from, start) && str_to_u64(many, count) && *count > IDS_WANTED)
-			return true;
-	}
-	return false;
-}
-
 static bool run_newidmap(struct fact_result *r, const char *program, pid_t pid, unsigned own,
-	uint64_t start, uint64_t count)
+	const struct subid_range *range)
 {
 	char args[4][24];
 	snprintf(args[0], sizeof args[0], "%d", pid);
 	snprintf(args[1], sizeof args[1], "%u", own);
-	snprintf(args[2], sizeof args[2], "%" PRIu64, start);
-	snprintf(args[3], sizeof args[3], "%" PRIu64, count);
+	snprintf(args[2], sizeof args[2], "%u", range->start);
+	snprintf(args[3], sizeof args[3], "%u", range->count);
 	const char *argv[] = {program, args[0], "0", args[1], "1", "1", args[2], args[3], NULL};
 	struct spawn s = {.argv = argv, .deadline_ms = 500};
 	_cleanup_buf_ struct buf out = {0};
@@ -268,13 +238,11 @@ static bool run_newidmap(struct fact_result *r, const char *program, pid_t pid, 
 
 void try_userns_map_subids(struct fact_result *r)
 {
-	char login[64];
-	uint64_t u, nu, g, ng;
-	login_name(login, sizeof login);
-	if (!subids("/etc/subuid", login, &u, &nu) || !subids("/etc/subgid", login, &g, &ng)) {
+	struct subid_range u, g;
+	if (!subid_find(getuid(), &u, &g) || u.count <= IDS_WANTED || g.count <= IDS_WANTED) {
 		fact_set(r, FACT_ABSENT, "no subordinate ids for this user",
-			"/etc/subuid and /etc/subgid do not both give uid %u (%s) more than %d ids",
-			getuid(), *login ? login : "no name in /etc/passwd", IDS_WANTED);
+			"/etc/subuid and /etc/subgid do not both give uid %u more than %d ids",
+			getuid(), IDS_WANTED);
 		return;
 	}
 	struct mapped_child c;
@@ -282,13 +250,13 @@ void try_userns_map_subids(struct fact_result *r)
 		fact_refused(r, errno, "unshare(CLONE_NEWUSER)", "as uid %u", geteuid());
 		return;
 	}
-	if (!run_newidmap(r, "newuidmap", c.pid, getuid(), u, nu) ||
-		!run_newidmap(r, "newgidmap", c.pid, getgid(), g, ng))
+	if (!run_newidmap(r, "newuidmap", c.pid, getuid(), &u) ||
+		!run_newidmap(r, "newgidmap", c.pid, getgid(), &g))
 		return;
 	mapped_child_judge(
 		r, &c, true, "newuidmap and newgidmap mapped own id and the subordinate ones");
 	if (r->state == FACT_WORKS)
-		snprintf(r->value, sizeof r->value, "%" PRIu64 "+%" PRIu64, u, nu);
+		snprintf(r->value, sizeof r->value, "%u+%u", u.start, u.count);
 }
 
 void try_userns_setgroups(struct fact_result *r)
