@@ -8,7 +8,6 @@
 
 static nd_err *cleanup(const struct run_request *r, void *arg)
 {
-	struct run_job *j = arg;
 	nd_err *e = NULL;
 	if (r->rm && r->spec.rootfs.state_dir) {
 		nd_err *e2 = data_remove(r->spec.id);
