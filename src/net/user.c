@@ -93,10 +93,10 @@ static void add_port_specs(struct strv *args, const struct port_list *l, bool ud
 			continue;
 		any = true;
 		if (m->ip.s_addr)
-			strcat((char *)inet_ntop(AF_INET, &m->ip, ip, INET_ADDRSTRLEN), "/");
+			inet_ntop(AF_INET, &m->ip, ip, INET_ADDRSTRLEN);
 		strv_add(args, flag);
-		strv_fmt(args, "%s%u-%u:%u-%u", ip, m->host, m->host + m->count - 1, m->container,
-			m->container + m->count - 1);
+		strv_fmt(args, "%s%s%u-%u:%u-%u", ip, *ip ? "/" : "", m->host,
+			m->host + m->count - 1, m->container, m->container + m->count - 1);
 	}
 	if (!any) {
 		strv_add(args, flag);
