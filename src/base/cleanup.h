@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define _cleanup_(fn) __attribute__((cleanup(fn)))
+/* `unused`: holding until the end of the scope is a use. */
+#define _cleanup_(fn) __attribute__((cleanup(fn), unused))
 
 static inline void free_p(void *p)
 {

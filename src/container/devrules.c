@@ -109,27 +109,24 @@ struct rule_set {
 	size_t n;
 };
 
-/* The kernel wants one entry to allow the whole of an access (match_exception), so entries
- * that lie within another take over what that one allows. */
 static void set_add(struct rule_set *s, struct device_rule r, unsigned bits)
 {
-	unsigned wider = 0;
-	struct device_rule *same = NULL;
+	for (size_t i = 0; i < s->n; i++) {
+		if (covers(&s->v[i], &r))
+			bits &= ~access_bits(s->v[i].access);
+		if (!bits)
+			return;
+	}
+	/* The same device again: one line with both kinds of access. */
 	for (size_t i = 0; i < s->n; i++) {
 		struct device_rule *o = &s->v[i];
-		bool within = covers(&r, o);
-		if (within)
+		if (o->type == r.type && o->major == r.major && o->minor == r.minor) {
 			set_access(o, access_bits(o->access) | bits);
-		if (!covers(o, &r))
-			continue;
-		wider |= access_bits(o->access);
-		if (within)
-			same = o;
+			return;
+		}
 	}
-	if (same || !(bits & ~wider))
-		return;
 	r.allow = true;
-	set_access(&r, bits | wider);
+	set_access(&r, bits);
 	s->v = mem_grow(s->v, s->n + 1, sizeof *s->v);
 	s->v[s->n++] = r;
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "container/child.h"
-#include "plan/ladder.h"
 
 struct rootfs_job {
 	struct child *c;
@@ -24,10 +23,13 @@ nd_must nd_err *job_overlay(struct rootfs_job *j, const char *at, const struct s
 nd_must nd_err *job_use_memory(struct rootfs_job *j);
 
 struct rootfs_rung {
-	struct rung rung;
+	const char *name;
+	const char *promise; /* where it gives less than the first; NULL: the same */
+	const char *fact;    /* what allows it: probe/facts.c */
 	nd_err *(*make)(struct rootfs_job *j); /* code "not-for-this-root": not a refusal */
 };
-extern const struct ladder rootfs_ladder; /* of struct rootfs_rung */
+extern const struct rootfs_rung rootfs_ladder[];
+extern const size_t n_rootfs_ladder;
 
 /* True in the machine's first user namespace, false in any other and where /proc is not there. */
 bool userns_is_initial(void);

@@ -55,7 +55,8 @@ enum fact_state fact_state_of_errno(int errnum)
 	}
 }
 
-static void put_evidence(struct fact_result *r, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void put_evidence(
+	struct fact_result *r, const char *fmt, va_list ap)
 {
 	vsnprintf(r->evidence, sizeof r->evidence, fmt, ap);
 }

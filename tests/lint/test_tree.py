@@ -75,10 +75,8 @@ def mirror_hosts():
     return {h for h in found if "." in h and not h.endswith("debian.org")}
 
 
-def test_no_names_of_registries_or_of_this_machine():
-    # In pieces, so that this file does not find itself.
-    words = ["/wo" + "rk/", "docker" + ".io", "quay" + ".io", "ghcr" + ".io", "gcr" + ".io", "registry.k8s" + ".io"]
-    words += sorted(mirror_hosts())
+def test_no_names_of_the_machine_it_was_written_on():
+    words = ["/wo" + "rk/"] + sorted(mirror_hosts())  # in pieces, so that this file does not find itself
     wrong = ["%s: %s" % (name, word) for name in tracked() for word in words if word in text(name)]
     assert not wrong, "\n".join(wrong)
 
