@@ -149,7 +149,68 @@ nd_err *dir_make(const char *path, mode_t mode)
 	return NULL;
 }
 
-static nd_err *tree_empty(int fd, const char *name, dev_t dev)
+/* A tree being removed.  Descriptors are held on the way down, so what lies deeper than
+ * DEEP is moved up to the top first, where the next pass finds it: a tree may be deeper
+ * than there are descriptors. */
+struct removal {
+	dev_t dev;
+	int top_fd;
+	unsigned moved;
+};
+enum { DEEP = 64 };
+
+static nd_err *tree_empty(int fd, const char *name, struct removal *r, int depth);
+
+static bool move_up(int dir_fd, const char *name, struct removal *r)
+{
+	char up[48];
+	/* A name that is taken holds another directory that was moved up. */
+	for (int tries = 0; tries < 1000; tries++) {
+		snprintf(up, sizeof up, ".nidus-removed.%u", r->moved++);
+		if (syscall(SYS_renameat2, dir_fd, name, r->top_fd, up, 1 /* RENAME_NOREPLACE */) ==
+			0)
+			return true;
+		if (errno != EEXIST)
+			break;
+	}
+	return false;
+}
+
+static int open_sub(int dir_fd, const char *name)
+{
+	enum { FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
+	int fd = openat(dir_fd, name, FLAGS);
+	if (fd < 0 && errno == EACCES && fchmodat(dir_fd, name, 0700, 0) == 0)
+		fd = openat(dir_fd, name, FLAGS);
+	return fd;
+}
+
+/* unlinkat(2) said `err`: the entry is a directory, or cannot be removed. */
+static nd_err *remove_sub(
+	int dir_fd, const char *name, const char *path, int err, struct removal *r, int depth)
+{
+	int sub = open_sub(dir_fd, name);
+	if (sub < 0)
+		return err_sys(errno == ENOTDIR ? err : errno, "open", "%s", path);
+	struct stat st;
+	if (fstat(sub, &st) < 0 || st.st_dev != r->dev) {
+		fd_close(sub);
+		return err_new(ND_BUSY, "mount-inside", "%s is another file system", path);
+	}
+	/* Removing needs write permission on the directory itself. */
+	if ((st.st_mode & 0700) != 0700)
+		fchmod(sub, 0700);
+	if (depth >= DEEP && move_up(dir_fd, name, r)) {
+		fd_close(sub);
+		return NULL;
+	}
+	TRY(tree_empty(sub, path, r, depth + 1));
+	if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return err_sys(errno, "rmdir", "%s", path);
+	return NULL;
+}
+
+static nd_err *tree_empty(int fd, const char *name, struct removal *r, int depth)
 {
 	_cleanup_closedir_ DIR *d = fdopendir(fd);
 	if (!d) {
@@ -164,36 +225,17 @@ static nd_err *tree_empty(int fd, const char *name, dev_t dev)
 		if (unlinkat(dirfd(d), e->d_name, 0) == 0 || errno == ENOENT)
 			continue;
 		int err = errno;
-		if (err != EISDIR && err != EPERM)
-			return err_sys(err, "unlink", "%s/%s", name, e->d_name);
-		int sub = openat(
-			dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub < 0 && errno == EACCES && fchmodat(dirfd(d), e->d_name, 0700, 0) == 0)
-			sub = openat(dirfd(d), e->d_name,
-				O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub < 0)
-			return err_sys(
-				errno == ENOTDIR ? err : errno, "open", "%s/%s", name, e->d_name);
-		struct stat st;
-		if (fstat(sub, &st) < 0 || st.st_dev != dev) {
-			fd_close(sub);
-			return err_new(ND_BUSY, "mount-inside", "%s/%s is another file system",
-				name, e->d_name);
-		}
-		/* Removing needs write permission on the directory itself. */
-		if ((st.st_mode & 0700) != 0700)
-			fchmod(sub, 0700);
 		_cleanup_free_ char *path = str_fmt("%s/%s", name, e->d_name);
-		TRY(tree_empty(sub, path, dev));
-		if (unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-			return err_sys(errno, "rmdir", "%s", path);
+		if (err != EISDIR && err != EPERM)
+			return err_sys(err, "unlink", "%s", path);
+		TRY(remove_sub(dirfd(d), e->d_name, path, err, r, depth));
 	}
 	return NULL;
 }
 
 nd_err *tree_remove(int dir_fd, const char *name)
 {
-	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_fd_ int fd = open_sub(dir_fd, name);
 	if (fd < 0 && errno == ENOENT)
 		return NULL;
 	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP)) {
@@ -201,17 +243,20 @@ nd_err *tree_remove(int dir_fd, const char *name)
 			return err_sys(errno, "unlink", "%s", name);
 		return NULL;
 	}
-	if (fd < 0 && errno == EACCES && fchmodat(dir_fd, name, 0700, 0) == 0)
-		fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(errno, "open", "%s", name);
 	struct stat st;
-	if (fstat(fd, &st) < 0) {
-		int err = errno;
-		fd_close(fd);
-		return err_sys(err, "fstat", "%s", name);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(errno, "open", "%s", name);
+	if ((st.st_mode & 0700) != 0700)
+		fchmod(fd, 0700);
+	struct removal r = {.dev = st.st_dev, .top_fd = fd};
+	for (unsigned before = 0;; before = r.moved) {
+		int pass = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (pass < 0)
+			return err_sys(errno, "open", "%s", name);
+		TRY(tree_empty(pass, name, &r, 0));
+		if (r.moved == before)
+			break;
 	}
-	TRY(tree_empty(fd, name, st.st_dev));
 	if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		return err_sys(errno, "rmdir", "%s", name);
 	return NULL;

@@ -274,7 +274,8 @@ const struct cmd cmd_image = {
 	.manual =
 		"The store is in /var/lib/nidus/store for root and in $XDG_DATA_HOME/nidus/store "
 		"(by default ~/.local/share/nidus/store) for others; NIDUS_STORE_DIR names another "
-		"directory. A SOURCE is oci:DIR[:TAG], an OCI image layout, or "
+		"directory in place of /var/lib/nidus. A SOURCE is oci:DIR[:TAG], an OCI image "
+		"layout, or "
 		"docker-archive:FILE[:REF], what docker save writes. An IMAGE is a name as ls "
 		"prints it, or the first digits of an id.\n\n"
 		"import checks all digests while it unpacks; an interrupted import leaves nothing "

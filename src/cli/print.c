@@ -15,7 +15,7 @@ bool print_coloured(FILE *stream)
 	return isatty(fileno(stream)) && !(no && *no) && !(term && strcmp(term, "dumb") == 0);
 }
 
-static int status_of(const nd_err *e)
+int print_error_status(const nd_err *e)
 {
 	const char *code = err_find_code(e);
 	if (str_eq(code, "exec-not-found"))
@@ -45,7 +45,7 @@ int print_error(nd_err *e)
 		line);
 	print_indented("detail:", err_find_detail(e));
 	print_indented("remedy:", err_find_remedy(e));
-	int status = status_of(e);
+	int status = print_error_status(e);
 	err_free(e);
 	return status;
 }

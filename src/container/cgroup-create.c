@@ -114,23 +114,26 @@ static nd_err *make_v1_groups(struct maker *m)
 	return NULL;
 }
 
-/* Controllers that v1 hierarchies carry. */
-static uint32_t on_v1(const struct maker *m)
-{
-	uint32_t ctls = 0;
-	for (size_t i = 0; i < m->place.n; i++)
-		if (!m->place.hiers[i].v2)
-			ctls |= m->place.hiers[i].ctls;
-	return ctls;
-}
-
 /* What a v2 group has without a controller being switched on. */
 enum { V2_ALWAYS = CTL_CPUACCT | CTL_FREEZER | CTL_DEVICES };
+
+/* Controllers that v2 cannot have, because v1 has them: all that are bound to a v1
+ * hierarchy, mounted or not; of those that v2 does without a controller, only what we got. */
+static uint32_t kept_by_v1(const struct maker *m)
+{
+	uint32_t bound = 0, got = 0;
+	for (size_t i = 0; i < m->place.n; i++)
+		if (!m->place.hiers[i].v2)
+			bound |= m->place.hiers[i].ctls;
+	for (size_t i = 0; i < m->c.n; i++)
+		got |= m->c.dirs[i].ctls;
+	return (bound & ~(uint32_t)V2_ALWAYS) | got;
+}
 
 static nd_err *make_v2_group(struct maker *m)
 {
 	const struct cgroup_hier *h = cgroup_hier_v2(&m->place);
-	uint32_t v1 = on_v1(m), want = m->want & ~v1;
+	uint32_t v1 = kept_by_v1(m), want = m->want & ~v1;
 	if (!h || (!want && !m->core && !m->whole))
 		return NULL;
 	if (!h->mount) {

@@ -73,8 +73,7 @@ static bool unified_key_ok(const char *key, size_t len)
 	if (!dot || dot == key)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (!islower((unsigned char)key[i]) && !isdigit((unsigned char)key[i]) &&
-			!strchr("._-", key[i]))
+		if (!isalnum((unsigned char)key[i]) && !strchr("._-", key[i]))
 			return false;
 	return !str_starts(key, "cgroup.") || str_starts(key, "cgroup.max.");
 }

@@ -138,19 +138,23 @@ static bool is_run(const char *path, void *arg)
 	return id_of(path, f->parent) != NULL;
 }
 
+static void add_found(struct cgroup *c, bool v2, uint32_t ctls, const char *name, const char *path)
+{
+	c->dirs = mem_grow(c->dirs, c->n + 1, sizeof *c->dirs);
+	c->dirs[c->n++] = (struct cgroup_dir){.v2 = v2,
+		.ctls = ctls,
+		.name = str_dup(name),
+		.path = str_dup(path),
+		.join_fd = -1};
+}
+
 static void find_one(int dir_fd, const char *path, void *arg)
 {
 	struct find *f = arg;
 	const char *id = id_of(path, f->parent);
 	if (!id || !*id || (f->id && !str_eq(id, f->id)))
 		return;
-	struct cgroup *c = f->ret;
-	c->dirs = mem_grow(c->dirs, c->n + 1, sizeof *c->dirs);
-	c->dirs[c->n++] = (struct cgroup_dir){.v2 = f->hier->v2,
-		.ctls = f->hier->ctls,
-		.name = str_dup(f->hier->name),
-		.path = str_dup(path),
-		.join_fd = -1};
+	add_found(f->ret, f->hier->v2, f->hier->ctls, f->hier->name, path);
 }
 
 static nd_err *find_all(const char *parent, const char *id, struct cgroup *ret)
@@ -197,22 +201,24 @@ static bool is_empty(const char *path)
 	return group_walk(path, count_processes, &any) == 0 && !any;
 }
 
-/* Empties c of all groups that must stay; what is left was empty at this moment. */
-static void keep_empty(
-	struct cgroup *c, const char *parent, bool (*is_live)(const char *, void *), void *arg)
+struct gc {
+	const char *parent;
+	bool (*is_live)(const char *id, void *arg);
+	void *arg;
+};
+
+/* Drops from c all groups that must stay; what is left was empty at this moment. */
+static void keep_empty(struct cgroup *c, const struct gc *gc)
 {
-	size_t kept = 0;
+	struct cgroup kept = CGROUP_NONE;
 	for (size_t i = 0; i < c->n; i++) {
-		struct cgroup_dir *d = &c->dirs[i];
-		const char *id = id_of(d->path, parent);
-		if (id && !is_live(id, arg) && is_empty(d->path)) {
-			c->dirs[kept++] = *d;
-			continue;
-		}
-		free(d->name);
-		free(d->path);
+		const struct cgroup_dir *d = &c->dirs[i];
+		const char *id = id_of(d->path, gc->parent);
+		if (id && !gc->is_live(id, gc->arg) && is_empty(d->path))
+			add_found(&kept, d->v2, d->ctls, d->name, d->path);
 	}
-	c->n = kept;
+	cgroup_done(c);
+	*c = kept;
 }
 
 nd_err *cgroup_gc(const char *parent, bool (*is_live)(const char *id, void *arg), void *arg,
@@ -221,12 +227,13 @@ nd_err *cgroup_gc(const char *parent, bool (*is_live)(const char *id, void *arg)
 	_cleanup_cgroup_ struct cgroup c = CGROUP_NONE;
 	size_t removed = 0;
 	TRY(find_all(parent, NULL, &c));
-	keep_empty(&c, parent, is_live, arg);
+	const struct gc gc = {parent, is_live, arg};
+	keep_empty(&c, &gc);
 	if (c.n) {
 		/* A group is empty for a moment between being made and being joined: what is
 		 * empty twice is left over. */
 		nanosleep(&(struct timespec){.tv_nsec = GC_PAUSE_MS * 1000000L}, NULL);
-		keep_empty(&c, parent, is_live, arg);
+		keep_empty(&c, &gc);
 	}
 	for (size_t i = 0; i < c.n; i++)
 		removed += remove_tree(c.dirs[i].path) == 0;

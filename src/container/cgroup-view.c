@@ -36,9 +36,9 @@ static nd_err *set_flags(int tree_fd, bool writable)
 }
 
 /* A detached copy of one of our groups, as a mount. */
-static nd_err *take(const char *path, unsigned flags, int *ret_fd)
+static nd_err *take(int place_fd, const char *path, unsigned flags, int *ret_fd)
 {
-	*ret_fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
+	*ret_fd = open_tree(place_fd, path + 1, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
 	return *ret_fd < 0 ? err_sys(errno, "open_tree", "%s", path) : NULL;
 }
 
@@ -50,10 +50,11 @@ static nd_err *put(int tree_fd, int at_fd, const char *what)
 	return err_sys(errno, "move_mount", "%s", what);
 }
 
-static nd_err *mount_alone(const char *path, int target_fd, bool writable, unsigned flags)
+static nd_err *mount_alone(
+	int place_fd, const char *path, int target_fd, bool writable, unsigned flags)
 {
 	_cleanup_fd_ int fd = -1;
-	TRY(take(path, flags, &fd));
+	TRY(take(place_fd, path, flags, &fd));
 	TRY(set_flags(fd, writable));
 	return put(fd, target_fd, "the view of cgroups");
 }
@@ -86,26 +87,28 @@ static void link_names(const char *dir, const char *controllers)
 }
 
 /* The working directory is the view's. */
-static nd_err *add(const struct cgroup_dir *d)
+static nd_err *add(const struct cgroup_dir *d, int place_fd)
 {
 	const char *name = d->v2 ? "unified" : base_name(d->mount);
 	if (mkdir(name, 0755) < 0)
 		return err_sys(errno, "mkdir", "%s in the view of cgroups", name);
-	if (mount(d->path, name, NULL, MS_BIND, NULL) < 0)
-		return err_sys(errno, "mount", "%s on %s in the view of cgroups", d->path, name);
+	_cleanup_fd_ int fd = -1;
+	TRY(take(place_fd, d->path, 0, &fd));
+	if (move_mount(fd, "", AT_FDCWD, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return err_sys(errno, "move_mount", "%s in the view of cgroups", name);
 	if (!d->v2)
 		link_names(name, d->name);
 	return NULL;
 }
 
-static nd_err *mount_many(const struct cgroup *c, int target_fd, bool writable)
+static nd_err *mount_many(const struct cgroup *c, int place_fd, int target_fd, bool writable)
 {
 	_cleanup_fd_ int fd = -1;
 	TRY(mount_tmpfs(target_fd, &fd));
 	if (fchdir(fd) < 0)
 		return err_sys(errno, "fchdir", "the view of cgroups");
 	for (size_t i = 0; i < c->n; i++)
-		TRY(add(&c->dirs[i]));
+		TRY(add(&c->dirs[i], place_fd));
 	/* The tmpfs itself too: what is writable are the groups, by mount; so set it last. */
 	TRY(set_flags(fd, writable));
 	if (!writable)
@@ -130,7 +133,7 @@ static nd_err *cover(int target_fd)
 	return NULL;
 }
 
-nd_err *cgroup_mount_view(const struct cgroup *c, int target_fd, bool writable)
+nd_err *cgroup_mount_view(const struct cgroup *c, int place_fd, int target_fd, bool writable)
 {
 	bool v1 = false;
 	if (!c->n)
@@ -139,11 +142,11 @@ nd_err *cgroup_mount_view(const struct cgroup *c, int target_fd, bool writable)
 		v1 |= !c->dirs[i].v2;
 	/* Beside v1, cgroup2 is mounted in a directory of its own. */
 	if (v1 || str_eq(base_name(c->dirs[0].mount), "unified"))
-		return mount_many(c, target_fd, writable);
-	return mount_alone(c->dirs[0].path, target_fd, writable, 0);
+		return mount_many(c, place_fd, target_fd, writable);
+	return mount_alone(place_fd, c->dirs[0].path, target_fd, writable, 0);
 }
 
-nd_err *cgroup_mount_place(int target_fd)
+nd_err *cgroup_mount_place(int place_fd, int target_fd)
 {
-	return mount_alone("/sys/fs/cgroup", target_fd, false, AT_RECURSIVE);
+	return mount_alone(place_fd, "/sys/fs/cgroup", target_fd, false, AT_RECURSIVE);
 }

@@ -119,11 +119,9 @@ static void load_controllers(struct cgroup_dir *d)
 		d->ctls = cgroup_ctl_list(text, ' ');
 }
 
-nd_err *cgroup_load(const char *text, struct cgroup *ret)
+static nd_err *load(char *text, struct cgroup *c)
 {
-	_cleanup_cgroup_ struct cgroup c = CGROUP_NONE;
-	_cleanup_free_ char *copy = str_dup(text);
-	for (char *line = copy, *next; line && *line; line = next) {
+	for (char *line = text, *next; line && *line; line = next) {
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = '\0';
@@ -132,10 +130,21 @@ nd_err *cgroup_load(const char *text, struct cgroup *ret)
 			return err_invalid("a record's cgroup line cannot be read: '%s'", line);
 		if (d.v2)
 			load_controllers(&d);
-		c.dirs = mem_grow(c.dirs, c.n + 1, sizeof *c.dirs);
-		c.dirs[c.n++] = d;
+		c->dirs = mem_grow(c->dirs, c->n + 1, sizeof *c->dirs);
+		c->dirs[c->n++] = d;
+	}
+	return NULL;
+}
+
+nd_err *cgroup_load(const char *text, struct cgroup *ret)
+{
+	struct cgroup c = CGROUP_NONE;
+	_cleanup_free_ char *copy = str_dup(text);
+	nd_err *e = load(copy, &c);
+	if (e) {
+		cgroup_done(&c);
+		return e;
 	}
 	*ret = c;
-	c = CGROUP_NONE;
 	return NULL;
 }

@@ -109,24 +109,27 @@ struct rule_set {
 	size_t n;
 };
 
+/* The kernel wants one entry to allow the whole of an access (match_exception), so entries
+ * that lie within another take over what that one allows. */
 static void set_add(struct rule_set *s, struct device_rule r, unsigned bits)
 {
-	for (size_t i = 0; i < s->n; i++) {
-		if (covers(&s->v[i], &r))
-			bits &= ~access_bits(s->v[i].access);
-		if (!bits)
-			return;
-	}
-	/* The same device again: one line with both kinds of access. */
+	unsigned wider = 0;
+	struct device_rule *same = NULL;
 	for (size_t i = 0; i < s->n; i++) {
 		struct device_rule *o = &s->v[i];
-		if (o->type == r.type && o->major == r.major && o->minor == r.minor) {
+		bool within = covers(&r, o);
+		if (within)
 			set_access(o, access_bits(o->access) | bits);
-			return;
-		}
+		if (!covers(o, &r))
+			continue;
+		wider |= access_bits(o->access);
+		if (within)
+			same = o;
 	}
+	if (same || !(bits & ~wider))
+		return;
 	r.allow = true;
-	set_access(&r, bits);
+	set_access(&r, bits | wider);
 	s->v = mem_grow(s->v, s->n + 1, sizeof *s->v);
 	s->v[s->n++] = r;
 }

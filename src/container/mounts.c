@@ -290,7 +290,10 @@ static nd_err *make_one(struct child *c, const struct mount_spec *m, struct moun
 	TRY(open_target(c, m, true, &target_fd));
 	nd_err *e;
 	if (str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2"))
-		e = cgroup_mount_view(c->group, target_fd, !(src->o.flags & MS_RDONLY));
+		e = c->s->ns[NS_CGROUP].mode == NS_NEW
+			    ? cgroup_mount_view(c->group, c->old_root_fd, target_fd,
+				      !(src->o.flags & MS_RDONLY))
+			    : cgroup_mount_place(c->old_root_fd, target_fd);
 	else if (str_eq(m->type, "proc"))
 		e = make_kernel_fs(c, m, src, target_fd, "proc",
 			"processes outside the container can be seen");

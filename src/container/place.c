@@ -36,22 +36,17 @@ static bool is_fresh(const char *path)
 	return false;
 }
 
-nd_err *place_overlay_flat(struct rootfs_job *j)
+/* The layers that an outer nidus left visible, each set at its place. */
+static nd_err *overlay_layers(struct rootfs_job *j)
 {
-	if (j->c->s->rootfs.kind != ROOTFS_PLACE)
-		return not_for_this_root();
 	for (size_t k = 0;; k++) {
 		_cleanup_strv_ struct strv lowers = {0};
 		_cleanup_free_ char *at = NULL;
-		if (!layers_find(k, &at, &lowers)) {
-			if (!k)
-				return not_for_this_root();
-			break;
-		}
+		if (!layers_find(k, &at, &lowers))
+			return k ? NULL : not_for_this_root();
 		TRY(job_overlay(j, at, &lowers));
 		strv_add(&j->covered, at);
 	}
-	return place_cover_mounts(j);
 }
 
 /* Types whose content is the kernel's, or lives in memory. */
@@ -102,7 +97,7 @@ static nd_err *cover_mount(struct rootfs_job *j, const char *path)
 	return job_overlay(j, path, &lower);
 }
 
-nd_err *place_cover_mounts(struct rootfs_job *j)
+static nd_err *cover_mounts(struct rootfs_job *j)
 {
 	_cleanup_buf_ struct buf text = {0};
 	struct mountinfo_iter it;
@@ -131,6 +126,16 @@ nd_err *place_cover_mounts(struct rootfs_job *j)
 		err_free(e);
 	}
 	return NULL;
+}
+
+nd_err *place_overlay(struct rootfs_job *j)
+{
+	nd_err *e = overlay_layers(j);
+	if (str_eq(err_find_code(e), "not-for-this-root")) {
+		err_free(e);
+		e = job_overlay(j, "/", &j->lowers);
+	}
+	return e ? e : cover_mounts(j);
 }
 
 /* One overlay for PATH; where that is refused because something is mounted beneath it,

@@ -4,12 +4,10 @@
 
 #include "container/rootfs.h"
 
-/* Overlay of the layers that an outer nidus left visible.  Code "not-for-this-root" where
- * there are none. */
-nd_must nd_err *place_overlay_flat(struct rootfs_job *j);
+/* Overlay of "/", or of the layers that an outer nidus left visible; then the file
+ * systems that are mounted in it, each copy-on-write as well; kernel ones and those under
+ * /dev, /run, /tmp are left out. */
+nd_must nd_err *place_overlay(struct rootfs_job *j);
 /* From a new user namespace "/" cannot be a lower (its mounts are locked): one overlay
  * for each top-level directory instead. */
 nd_must nd_err *place_overlay_dirs(struct rootfs_job *j);
-/* After an overlay of "/": the file systems mounted in it, each copy-on-write as well;
- * kernel ones and those under /dev, /run, /tmp are left out. */
-nd_must nd_err *place_cover_mounts(struct rootfs_job *j);

@@ -156,8 +156,9 @@ nd_err *job_overlay(struct rootfs_job *j, const char *at, const struct strv *low
 
 static nd_err *overlay(struct rootfs_job *j)
 {
-	TRY(job_overlay(j, "/", &j->lowers));
-	return j->c->s->rootfs.kind == ROOTFS_PLACE ? place_cover_mounts(j) : NULL;
+	if (j->c->s->rootfs.kind == ROOTFS_PLACE)
+		return place_overlay(j);
+	return job_overlay(j, "/", &j->lowers);
 }
 
 static nd_err *fuse_overlay(struct rootfs_job *j)
@@ -199,15 +200,19 @@ static nd_err *copy_tree(struct rootfs_job *j)
 	return NULL;
 }
 
-const struct rootfs_rung rootfs_ladder[] = {
-	{"overlay of the place's layers", NULL, "mount.overlay", place_overlay_flat},
-	{"overlay", NULL, "mount.overlay", overlay},
-	{"overlay per directory", "files of ids that are not mapped cannot be changed",
-		"mount.overlay.userxattr", place_overlay_dirs},
-	{"fuse-overlayfs", NULL, "mount.fuse", fuse_overlay},
-	{"copy", NULL, NULL, copy_tree},
+static const struct rootfs_rung rungs[] = {
+	{{"overlay", NULL, "mount.overlay"}, overlay},
+	{{"overlay per directory", "files of ids that are not mapped cannot be changed",
+		 "mount.overlay.userxattr"},
+		place_overlay_dirs},
+	{{"fuse-overlayfs", NULL, "mount.fuse"}, fuse_overlay},
+	{{"copy", NULL, NULL}, copy_tree},
 };
-const size_t n_rootfs_ladder = ARRAY_SIZE(rootfs_ladder);
+const struct ladder rootfs_ladder = {.need = "rootfs",
+	.rungs = &rungs[0].rung,
+	.n = ARRAY_SIZE(rungs),
+	.stride = sizeof rungs[0],
+	.refusal = "No copy-on-write root can be made here."};
 
 /* A rung that failed half-way leaves nothing mounted at the target. */
 static void undo(struct rootfs_job *j)
@@ -222,13 +227,14 @@ static void undo(struct rootfs_job *j)
 static nd_err *climb(struct rootfs_job *j)
 {
 	nd_err *first = NULL;
-	for (size_t i = 0; i < n_rootfs_ladder; i++) {
-		const struct rootfs_rung *r = &rootfs_ladder[i];
+	for (size_t i = 0; i < ARRAY_SIZE(rungs); i++) {
+		const struct rootfs_rung *r = &rungs[i];
 		nd_err *e = r->make(j);
 		if (!e) {
 			err_free(first);
-			wire_took(j->c->sock, "rootfs", r->name,
-				j->in_memory && !r->promise ? "changes live in memory" : r->promise,
+			wire_took(j->c->sock, "rootfs", r->rung.name,
+				j->in_memory && !r->rung.promise ? "changes live in memory"
+								 : r->rung.promise,
 				false);
 			return NULL;
 		}
@@ -236,7 +242,7 @@ static nd_err *climb(struct rootfs_job *j)
 			err_free(e);
 			continue;
 		}
-		wire_left(j->c->sock, "rootfs", r->name, e);
+		wire_left(j->c->sock, "rootfs", r->rung.name, e);
 		undo(j);
 		/* The plain overlay's refusal is the cause; the rest are attempts to live with it.
 		 */

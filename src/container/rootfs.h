@@ -2,6 +2,7 @@
 #pragma once
 
 #include "container/child.h"
+#include "plan/ladder.h"
 
 struct rootfs_job {
 	struct child *c;
@@ -23,13 +24,10 @@ nd_must nd_err *job_overlay(struct rootfs_job *j, const char *at, const struct s
 nd_must nd_err *job_use_memory(struct rootfs_job *j);
 
 struct rootfs_rung {
-	const char *name;
-	const char *promise; /* where it gives less than the first; NULL: the same */
-	const char *fact;    /* what allows it: probe/facts.c */
+	struct rung rung;
 	nd_err *(*make)(struct rootfs_job *j); /* code "not-for-this-root": not a refusal */
 };
-extern const struct rootfs_rung rootfs_ladder[];
-extern const size_t n_rootfs_ladder;
+extern const struct ladder rootfs_ladder; /* of struct rootfs_rung */
 
 /* True in the machine's first user namespace, false in any other and where /proc is not there. */
 bool userns_is_initial(void);

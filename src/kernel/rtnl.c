@@ -21,7 +21,7 @@ static void put_conf(struct nl_batch *q, const struct link_spec *s)
 	size_t spec = nl_nest(q, IFLA_AF_SPEC), inet = nl_nest(q, AF_INET);
 	size_t conf = nl_nest(q, IFLA_INET_CONF);
 	if (s->forward)
-		nl_put_u32(q, IPV4_DEVCONF_FORWARDING, 1);
+		nl_put_u32(q, IPV4_DEVCONF_FORWARDING, s->forward > 0);
 	if (s->route_localnet)
 		nl_put_u32(q, IPV4_DEVCONF_ROUTE_LOCALNET, 1);
 	nl_nest_end(q, conf);
@@ -91,6 +91,14 @@ void rtnl_link_set(struct nl_batch *q, const struct link_spec *s)
 		nl_put_u32(q, IFLA_NET_NS_FD, (uint32_t)s->netns_fd);
 	put_common(q, s);
 	put_conf(q, s);
+	if (s->hairpin) {
+		size_t info = nl_nest(q, IFLA_LINKINFO);
+		nl_put_str(q, IFLA_INFO_SLAVE_KIND, "bridge");
+		size_t data = nl_nest(q, IFLA_INFO_SLAVE_DATA);
+		nl_put_u8(q, IFLA_BRPORT_MODE, 1);
+		nl_nest_end(q, data);
+		nl_nest_end(q, info);
+	}
 }
 
 void rtnl_link_del(struct nl_batch *q, const char *name)

@@ -31,8 +31,9 @@ struct link_spec {
 	unsigned mtu, master, group;
 	bool up;
 	int netns_fd;          /* link_set: moves the link there; 0 or -1: stays */
-	bool forward;          /* link_set: net.ipv4.conf.NAME.forwarding = 1, not by /proc */
-	bool route_localnet;   /* link_set: net.ipv4.conf.NAME.route_localnet = 1 */
+	int forward;           /* link_set: net.ipv4.conf.NAME.forwarding on (1), off (-1) */
+	bool route_localnet;   /* link_set: net.ipv4.conf.NAME.route_localnet on */
+	bool hairpin;          /* link_set: the bridge may send back out of this port */
 	struct veth_peer peer; /* kind veth */
 };
 void rtnl_link_add(struct nl_batch *q, const struct link_spec *s);

@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "store/source.h"
+#include "store/spool.h"
 #include "store/tar.h"
 #include "store/tree.h"
 
@@ -89,10 +90,6 @@ static nd_err *read_contents(int fd, uint64_t size, struct contents *c)
 	nd_err *err;
 	do {
 		err = tar_next(&t, &e);
-		if (!err && in.codec)
-			err = err_remedy(err_new(ND_INVALID, "compressed-archive",
-						 "the archive as a whole is compressed"),
-				"Decompress it first: gunzip or zstd -d.");
 		if (!err && e)
 			err = add_member(&t, e, c);
 	} while (!err && e);
@@ -195,7 +192,10 @@ nd_err *archive_open(const struct root_ref *ref, struct source *s)
 		return err_sys(errno, "fstat", "%s", ref->path);
 	if (!S_ISREG(st.st_mode))
 		return err_invalid("%s is not a regular file", ref->path);
-	nd_err *e = read_contents(s->fd, (uint64_t)st.st_size, &c);
+	uint64_t size = (uint64_t)st.st_size;
+	nd_err *e = spool_if_compressed(&s->fd, &size);
+	if (!e)
+		e = read_contents(s->fd, size, &c);
 	if (!e)
 		e = read_image(ref, s, &c);
 	contents_done(&c);

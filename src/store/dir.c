@@ -52,8 +52,7 @@ static nd_err *open_at(const char *path, struct store *ret)
 	struct store s = STORE_EMPTY;
 	char *slash;
 	if (*path != '/')
-		return err_invalid(
-			"the store's directory must be an absolute path, not '%s'", path);
+		return err_invalid("NIDUS_STORE_DIR must be an absolute path, not '%s'", path);
 	owner_ask(&s);
 	s.path = str_dup(path);
 	_cleanup_free_ char *parent = str_dup(path);
@@ -76,8 +75,10 @@ nd_err *store_dir_open(struct store *ret)
 {
 	const char *given = getenv("NIDUS_STORE_DIR"), *data = getenv("XDG_DATA_HOME"),
 		   *home = getenv("HOME");
-	if (given && *given)
-		return open_at(given, ret);
+	if (given && *given) {
+		_cleanup_free_ char *path = str_fmt("%s/store", given);
+		return open_at(path, ret);
+	}
 	nd_err *e = NULL;
 	if (geteuid() == 0) {
 		e = open_at("/var/lib/nidus/store", ret);

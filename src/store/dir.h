@@ -31,7 +31,7 @@ struct store {
 		.fd = -1, .layers_fd = -1, .images_fd = -1, .names_fd = -1                         \
 	}
 
-/* Opens, and makes if missing: $NIDUS_STORE_DIR, /var/lib/nidus/store for root where
+/* Opens, and makes if missing: $NIDUS_STORE_DIR/store, /var/lib/nidus/store for root where
  * that can be written, else $XDG_DATA_HOME/nidus/store. */
 nd_must nd_err *store_dir_open(struct store *ret);
 /* Reopens layers_fd after a change of `owner`. */

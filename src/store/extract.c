@@ -199,7 +199,7 @@ static nd_err *make_dir_entry(struct extract *x, const struct tar_entry *e)
 		x->r->root_uid = x->opts->squash ? 0 : e->uid;
 		x->r->root_gid = x->opts->squash ? 0 : e->gid;
 	}
-	return tree_mkdir(&x->tree, x->path, e, false);
+	return tree_mkdir(&x->tree, x->path, e);
 }
 
 /* ".wh.NAME" deletes NAME of the layers below, never one of this layer: a directory that
@@ -213,22 +213,20 @@ static nd_err *make_whiteout(struct extract *x, const struct tar_entry *e, const
 	TRY(tree_parent(&x->tree, x->path, e, &p.dir_fd, &p.name));
 	if (fstatat(p.dir_fd, deleted, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return S_ISDIR(st.st_mode) ? set_opaque(p.dir_fd, deleted) : NULL;
-	if (mknodat(p.dir_fd, deleted, S_IFCHR | 0600, makedev(0, 0)) < 0)
+	const struct timespec times[2] = {{e->mtime_s, e->mtime_ns}, {e->mtime_s, e->mtime_ns}};
+	if (mknodat(p.dir_fd, deleted, S_IFCHR, makedev(0, 0)) < 0)
 		return err_sys(errno, "mknod", "a mark of deletion for %s", deleted);
+	if (utimensat(p.dir_fd, deleted, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(errno, "utimens", "%s", deleted);
 	return NULL;
 }
 
 /* ".wh..wh..opq": the directory it stands in hides all that lies below. */
 static nd_err *make_opaque(struct extract *x, const struct tar_entry *e)
 {
-	char *slash = strrchr(x->path, '/');
-	*(slash ? slash : x->path) = '\0';
-	if (!*x->path)
-		return set_opaque(x->tree.root_fd, ".");
 	struct place p;
-	TRY(tree_mkdir(&x->tree, x->path, e, true));
 	TRY(tree_parent(&x->tree, x->path, e, &p.dir_fd, &p.name));
-	return set_opaque(p.dir_fd, p.name);
+	return set_opaque(p.dir_fd, ".");
 }
 
 static nd_err *make_one(struct extract *x, const struct tar_entry *e)
@@ -286,7 +284,7 @@ nd_err *extract_layer(
 	tree_init(&x.tree, root_fd, opts->squash);
 	/* Until the layer says otherwise; not the time of day, so that two imports are alike. */
 	const struct tar_entry plain = {.mode = 0755};
-	nd_err *e = tree_mkdir(&x.tree, "", &plain, false);
+	nd_err *e = tree_mkdir(&x.tree, "", &plain);
 	if (!e)
 		e = extract_all(&x);
 	tree_done(&x.tree);

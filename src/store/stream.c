@@ -118,7 +118,8 @@ static nd_err *fill_out(struct stream *s)
 		TRY(start(s));
 	if (s->codec) {
 		TRY(inflate_some(s));
-		sha256_add(&s->plain_sum, s->out, s->out_len);
+		if (!s->unsummed)
+			sha256_add(&s->plain_sum, s->out, s->out_len);
 		return NULL;
 	}
 	if (s->in_pos < s->in_len) { /* what start() read to see the magic number */

@@ -232,12 +232,13 @@ static nd_err *set_type(struct tar *t, unsigned char type)
 	struct tar_entry *e = &t->entry;
 	size_t len = strlen(e->name);
 	switch (type) {
+	case '\0': /* before ustar a directory was a file whose name ends in a slash */
+		e->type = len && e->name[len - 1] == '/' ? TAR_DIR : TAR_FILE;
+		return NULL;
 	case '0':
-	case '\0':
 	case '7':
 	case 'S':
-		/* Before ustar a directory was a file whose name ends in a slash. */
-		e->type = type != 'S' && len && e->name[len - 1] == '/' ? TAR_DIR : TAR_FILE;
+		e->type = TAR_FILE;
 		return NULL;
 	case '1':
 		e->type = TAR_HARDLINK;

@@ -184,7 +184,7 @@ nd_err *tree_parent(struct tree *t, const char *path, const struct tar_entry *ma
 	return NULL;
 }
 
-nd_err *tree_mkdir(struct tree *t, const char *path, const struct tar_entry *e, bool implicit)
+nd_err *tree_mkdir(struct tree *t, const char *path, const struct tar_entry *e)
 {
 	if (*path) {
 		int fd;
@@ -196,10 +196,8 @@ nd_err *tree_mkdir(struct tree *t, const char *path, const struct tar_entry *e, 
 			!is_whiteout(fd, name))
 			TRY(tree_clear(t, path, fd, name));
 		TRY(make_dir(fd, name, &is_new));
-		if (implicit && !is_new)
-			return NULL;
 	}
-	note_dir(t, path, e, implicit);
+	note_dir(t, path, e, false);
 	return NULL;
 }
 

@@ -52,8 +52,7 @@ nd_must nd_err *tree_clean_name(const char *name, char *clean);
 nd_must nd_err *tree_parent(struct tree *t, const char *path, const struct tar_entry *make,
 	int *ret_fd, const char **ret_name);
 /* Makes or keeps a directory and notes its attributes for tree_finish(). */
-nd_must nd_err *tree_mkdir(
-	struct tree *t, const char *path, const struct tar_entry *e, bool implicit);
+nd_must nd_err *tree_mkdir(struct tree *t, const char *path, const struct tar_entry *e);
 /* Removes whatever stands at a name that is no directory to be kept. */
 nd_must nd_err *tree_clear(struct tree *t, const char *path, int dir_fd, const char *name);
 nd_must nd_err *tree_finish(struct tree *t);

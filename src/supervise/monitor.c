@@ -321,7 +321,7 @@ static void started(struct run *r)
 	ready_started(r);
 	health_started(r);
 	if (!r->req->rm)
-		err_free(record_write(r));
+		err_free(run_record_write(r));
 }
 
 static void start_again(void *arg)
@@ -405,7 +405,7 @@ static void finish(struct run *r)
 		}
 	} else {
 		run_exit_link(r, r->why);
-		nd_err *e = record_write(r);
+		nd_err *e = run_record_write(r);
 		if (e) {
 			_cleanup_free_ char *line = err_line(e);
 			run_warn(r, "the record could not be kept: %s", line);

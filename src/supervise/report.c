@@ -238,7 +238,7 @@ static void record_json(struct run *r, struct json_out *o)
 	jo_close(o, '}');
 }
 
-nd_err *record_write(struct run *r)
+nd_err *run_record_write(struct run *r)
 {
 	struct json_out o = {.indent = -1};
 	record_json(r, &o);

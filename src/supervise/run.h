@@ -189,4 +189,4 @@ nd_err *report_not_ready(struct run *r);
 nd_err *report_died(struct run *r);
 nd_err *report_deadline(struct run *r);
 nd_err *report_restarts(struct run *r);
-nd_must nd_err *record_write(struct run *r);
+nd_must nd_err *run_record_write(struct run *r);

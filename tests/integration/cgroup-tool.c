@@ -119,8 +119,10 @@ static void child_view(const struct request *r, const struct cgroup *c)
 	_cleanup_fd_ int target = open(r->view, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		_exit(90);
+	fd_close(target);
 	target = open(r->view, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_err_ nd_err *e = cgroup_mount_view(c, target, r->s.privileged);
+	_cleanup_fd_ int place = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_err_ nd_err *e = cgroup_mount_view(c, place, target, r->s.privileged);
 	if (e) {
 		_cleanup_free_ char *line = err_line(e);
 		fprintf(stderr, "%s\n", line);
