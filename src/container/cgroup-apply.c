@@ -92,8 +92,9 @@ static nd_err *unenforceable(struct maker *m, uint32_t ctl, const char *options,
 {
 	nd_err *e = err_new(
 		ND_ABSENT, "limit-unenforceable", "%s cannot be enforced here: %s", options, why);
-	err_detail(e, "the %s controller of cgroups would keep this limit",
-		cgroup_ctl_name(ctl, false));
+	if (ctl)
+		err_detail(e, "the %s controller of cgroups would keep this limit",
+			cgroup_ctl_name(ctl, false));
 	return err_remedy(e, "leave the limit out, run as root where /sys/fs/cgroup can be written "
 			     "(or have a subtree with this controller delegated to you), or add "
 			     "--best-effort to run without it");
@@ -142,7 +143,7 @@ static nd_err *limit_without(struct maker *m, uint32_t ctl)
 	}
 	_cleanup_free_ char *options = limits_options(l, ctl);
 	if (!m->s->best_effort)
-		return unenforceable(m, ctl, *options ? options : "--cgroup-conf", why);
+		return unenforceable(m, ctl, options, why);
 	if (ctl == CTL_CPUSET && l->cpuset_cpus && *l->cpuset_cpus) {
 		m->c.cpu_affinity = str_dup(l->cpuset_cpus);
 		plan_took(m->plan, need, "sched_setaffinity",
@@ -151,7 +152,7 @@ static nd_err *limit_without(struct maker *m, uint32_t ctl)
 		return NULL;
 	}
 	plan_took(m->plan, need, "none", "no limit is kept", true);
-	plan_warn(m->plan, "%s: not enforced, as %s", *options ? options : "--cgroup-conf", why);
+	plan_warn(m->plan, "%s: not enforced, as %s", options, why);
 	return NULL;
 }
 
@@ -171,22 +172,35 @@ static nd_err *limit_with(struct maker *m, uint32_t ctl, const struct cgroup_dir
 	return limit_without(m, ctl);
 }
 
+static const struct cgroup_dir *dir_v2(const struct cgroup *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->dirs[i].v2)
+			return &c->dirs[i];
+	return NULL;
+}
+
 static nd_err *apply_unified(struct maker *m)
 {
 	const struct cgroup_limits *l = &m->s->limits;
-	if (!l->unified.n)
-		return NULL;
-	for (size_t i = 0; i < m->c.n; i++) {
-		if (!m->c.dirs[i].v2)
+	const struct cgroup_dir *d = dir_v2(&m->c);
+	_cleanup_settings_ struct cgroup_settings s = {0};
+	limits_unified_settings(l, &s);
+	for (size_t i = 0; i < s.n; i++) {
+		uint32_t bit = cgroup_ctl_bit(s.v[i].file, strcspn(s.v[i].file, "."));
+		const char *why = bit ? m->why[__builtin_ctz(bit)] : NULL;
+		if (d && (!bit || d->ctls & bit)) {
+			TRY(write_setting(d, &s.v[i]));
 			continue;
-		_cleanup_settings_ struct cgroup_settings s = {0};
-		limits_unified_settings(l, &s);
-		return cgroup_write_settings(&m->c.dirs[i], &s);
+		}
+		if (!why)
+			why = "there is no cgroup v2 group with this controller";
+		if (!m->s->best_effort)
+			return unenforceable(m, bit, l->unified.v[i], why);
+		plan_leave(m->plan, "limit.unified", "cgroup", why, NULL);
+		plan_took(m->plan, "limit.unified", "none", "not written", true);
+		plan_warn(m->plan, "--cgroup-conf %s: not written, as %s", l->unified.v[i], why);
 	}
-	if (!m->s->best_effort)
-		return unenforceable(m, CTL_NAMED, l->unified.v[0], "there is no cgroup v2 group");
-	plan_took(m->plan, "limit.unified", "none", "not written", true);
-	plan_warn(m->plan, "%s: not written, there is no cgroup v2 group", l->unified.v[0]);
 	return NULL;
 }
 

@@ -195,6 +195,17 @@ static bool is_final(const nd_err *e)
 	return e && (err_root(e)->errnum == EROFS || str_eq(err_find_code(e), "cgroup-busy"));
 }
 
+/* Our own group lacks a controller that the tree has: it is switched on all the way down to
+ * us, where we may, so that we need not leave the limits that hold for our group. */
+static nd_err *try_handed_down(const struct cgroup_hier *h, char *base, const char *sub,
+	uint32_t ctls, struct cgroup_dir *ret)
+{
+	if (strlen(base) <= strlen(h->mount))
+		return err_new(ND_ABSENT, NULL, "there is no group above ours");
+	TRY(enable_down(h->mount, base, ctls));
+	return try_at(base, sub, ctls, ret);
+}
+
 /* The ladder with one set of controllers. */
 static nd_err *climb(const struct cgroup_hier *h, const char *sub, uint32_t ctls, struct plan *plan,
 	struct cgroup_dir *ret, enum v2_rung *ret_rung)
@@ -202,6 +213,15 @@ static nd_err *climb(const struct cgroup_hier *h, const char *sub, uint32_t ctls
 	_cleanup_free_ char *base = own_base(h);
 	enum v2_rung rung = V2_OWN;
 	nd_err *e = try_at(base, sub, ctls, ret);
+	if (e && ctls && !is_final(e) && err_root(e)->errnum == ENOENT) {
+		nd_err *down = try_handed_down(h, base, sub, ctls, ret);
+		if (!down || err_root(down)->errnum == EBUSY) {
+			err_free(e);
+			e = down;
+		} else {
+			err_free(down);
+		}
+	}
 	if (e && !is_final(e) && err_root(e)->errnum == EBUSY) {
 		leave(plan, "v2", e);
 		err_free(e);

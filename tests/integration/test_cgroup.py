@@ -352,6 +352,103 @@ def test_group_delegated_to_a_user():
         os.rmdir(base)
 
 
+# --- places in a v2 tree -------------------------------------------------------------
+
+
+@pytest.fixture
+def group():
+    """A v2 group of the test's own, with a controller that can be switched on beneath it."""
+    found = [m for m in mounts() if m[m.index("-") + 1] == "cgroup2" and os.access(m[4], os.W_OK)]
+    if os.geteuid() or not found:
+        pytest.skip("no writable cgroup2 mount")
+    top = found[0][4]
+    if "hugetlb" not in read(top + "/cgroup.controllers").split():
+        pytest.skip("hugetlb is not a v2 controller here")
+    before = read(top + "/cgroup.subtree_control")
+    with open(top + "/cgroup.subtree_control", "w") as f:
+        f.write("+hugetlb")
+    base = "%s/cgt-%s" % (top, uuid.uuid4().hex[:8])
+    os.mkdir(base)
+    yield base
+    for folder, _, _ in os.walk(base, topdown=False):
+        os.rmdir(folder)
+    if "hugetlb" not in before:
+        with open(top + "/cgroup.subtree_control", "w") as f:
+            f.write("-hugetlb")
+
+
+def read(path):
+    with open(path) as f:
+        return f.read()
+
+
+HUGE = "hugetlb.2MB.max=2097152"
+
+
+def inside(base, rest='exec "$@"'):
+    return ("sh", "-c", "echo 0 >%s/cgroup.procs; %s" % (base, rest), "sh")
+
+
+def path_of(ran):
+    return ran.json["groups"].split(" ", 2)[2].strip()
+
+
+def test_alone_in_a_group_we_step_into_a_leaf(group):
+    ran = tool("true", wrap=inside(group), unified=HUGE)
+    assert ran.rung("cgroup") == "v2 leaf"
+    assert path_of(ran) == "%s/nidus-%s" % (group, ran.name)
+    # The next one starts from the leaf and builds beside it.
+    ran = tool("true", wrap=inside(group + "/nidus-supervisor"), unified=HUGE)
+    assert ran.rung("cgroup") == "v2"
+    assert path_of(ran) == "%s/nidus-%s" % (group, ran.name)
+
+
+def test_among_others_we_build_above_and_move_nobody(group):
+    ran = tool("true", wrap=inside(group, '"$@"; true'), unified=HUGE)
+    assert ran.rung("cgroup") == "v2 above"
+    assert path_of(ran) == "%s/nidus-%s" % (os.path.dirname(group), ran.name)
+    assert os.listdir(group) == [f for f in os.listdir(group) if not os.path.isdir(os.path.join(group, f))]
+
+
+def test_controllers_are_handed_down_to_us(group):
+    """Our own group lacks the controller: we do not leave it, and the limits on it, for that."""
+    with open(os.path.dirname(group) + "/cgroup.subtree_control", "w") as f:
+        f.write("-hugetlb")
+    ran = tool("true", wrap=inside(group), unified=HUGE)
+    assert ran.rung("cgroup") == "v2 leaf"
+    assert path_of(ran) == "%s/nidus-%s" % (group, ran.name)
+
+
+def test_others_of_a_delegated_group_are_moved(group):
+    os.setxattr(group, "trusted.delegate", b"1")
+    ran = tool("true", wrap=inside(group, '"$@"; true'), unified=HUGE)
+    assert ran.rung("cgroup") == "v2 leaf"
+
+
+def test_root_of_a_cgroup_namespace_is_ours(group):
+    view = "mount --make-rprivate / && umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup"
+    wrap = inside(group, "unshare -C -m sh -c '%s && \"$@\"; sed -n s/^0:://p /proc/self/cgroup >&2' sh \"$@\"" % view)
+    ran = tool("true", wrap=wrap, unified=HUGE)
+    assert ran.rung("cgroup") == "v2 leaf"
+    assert path_of(ran) == "/sys/fs/cgroup/nidus-" + ran.name
+    assert ran.err == "/nidus-supervisor\n"
+
+
+def test_place_that_a_cgroup_namespace_hides(group):
+    """A mount from outside the namespace does not say where in it we are: nothing is made there."""
+    ran = tool("true", wrap=inside(group, 'exec unshare -C "$@"'), unified=HUGE, check=False)
+    assert ran.code == 3 and "cgroup2 is not mounted here" in ran.err
+
+
+def test_beneath_a_threaded_group_nothing_can_be_held(group):
+    with open(group + "/cgroup.type", "w") as f:
+        f.write("threaded")
+    ran = tool("true", wrap=inside(group), unified="cgroup.max.depth=3")
+    assert ran.rung("cgroup") == "v2 above"
+    left = next(e for e in ran.json["plan"]["needs"] if e["need"] == "cgroup")["left"]
+    assert "the group above it is threaded" in left[0]["reason"]
+
+
 # --- the container's view ------------------------------------------------------------
 
 
