@@ -3,7 +3,7 @@
 
 # Needed to build and to run; needed to test.  The only list of packages in the tree.
 PACKAGES = gcc libc6-dev meson ninja-build pkgconf libjson-c-dev zlib1g-dev libzstd-dev
-TEST_PACKAGES = python3 python3-pytest libcmocka-dev clang clang-format clang-tidy llvm shellcheck mandoc \
+TEST_PACKAGES = python3 python3-pytest libcmocka-dev libseccomp-dev clang clang-format clang-tidy llvm shellcheck mandoc \
 	zsh fish bash-completion strace procps util-linux
 
 # make test SUITE=unit         one suite (or several: SUITE="unit fuzz"; names in docs/testing.md)
