@@ -113,7 +113,8 @@ static nd_err *describe(struct run_job *j, char **args, size_t n_args)
 
 static int run_run(void *target, char **args, size_t n_args)
 {
-	struct run_job j = {.o = target, .image = {.lock_fd = -1}};
+	struct run_job j = {.o = target, .image = {.lock_fd = -1}, .net.state_fd = -1};
+	net_state_init(&j.net_state);
 	struct run_result result = {.status = EXIT_NIDUS};
 	run_request_init(&j.r);
 	nd_err *e = run_id_make(j.id);

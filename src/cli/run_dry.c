@@ -7,6 +7,7 @@
 #include "cli/print.h"
 #include "cli/run_job.h"
 #include "container/ladders.h"
+#include "net/ladder.h"
 #include "probe/fact.h"
 
 struct asked {
@@ -70,6 +71,9 @@ nd_err *run_dry(struct run_job *j, int *ret_status)
 	struct plan plan = {0};
 	bool possible = true;
 	size_t n = container_ladders(&j->r.spec, ladders);
+	const struct ladder *net = net_ladder(j->net.mode);
+	if (net)
+		ladders[n++] = net;
 	for (size_t i = 0; i < n; i++) {
 		bool ok = ladder_predict(ladders[i], lookup, &answers, &plan);
 		if (!ok && ladders[i]->refusal) {

@@ -3,6 +3,7 @@
 
 #include "cli/run_spec.h"
 #include "container/secopt.h"
+#include "net/net.h"
 #include "store/store.h"
 #include "supervise/supervise.h"
 
@@ -14,6 +15,9 @@ struct run_job {
 	struct store_root image; /* config is empty for roots that are no image */
 	struct security_opts secopt;
 	const char *network; /* run_namespaces() */
+	struct net_request net;
+	struct net_state net_state;
+	uint8_t mac[6];
 	struct plan plan; /* what was decided before the container */
 	bool progress_shown;
 };

@@ -8,7 +8,10 @@
 
 static nd_err *cleanup(const struct run_request *r, void *arg)
 {
+	struct run_job *j = arg;
 	nd_err *e = NULL;
+	if (j->net.state_fd >= 0)
+		e = net_teardown(j->net.state_fd, j->id, &j->net_state);
 	if (r->rm && r->spec.rootfs.state_dir) {
 		nd_err *e2 = data_remove(r->spec.id);
 		if (e)
@@ -119,5 +122,8 @@ void run_job_done(struct run_job *j)
 	run_request_done(&j->r);
 	store_root_done(&j->image);
 	security_opts_done(&j->secopt);
+	port_list_done(&j->net.ports);
 	plan_done(&j->plan);
+	fd_close(j->net.state_fd);
+	net_state_done(&j->net_state);
 }

@@ -198,9 +198,9 @@ nd_err *place_overlay_dirs(struct rootfs_job *j)
 {
 	if (j->c->s->rootfs.kind != ROOTFS_PLACE || !j->c->in_userns)
 		return not_for_this_root();
-	/* Without a directory of its own the changes share a tmpfs, beneath the root's. */
-	if (!j->state)
-		TRY(job_use_memory(j));
+	/* A tmpfs for the changes that the disk cannot take, beneath the root's own. */
+	TRY(job_use_memory(j));
+	j->in_memory = !j->state;
 	if (mount("tmpfs", j->target, "tmpfs", MS_NODEV, "mode=755") < 0)
 		return err_sys(errno, "mount", "tmpfs on %s", j->target);
 	_cleanup_fd_ int root_fd = open(j->target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -208,7 +208,8 @@ nd_err *place_overlay_dirs(struct rootfs_job *j)
 	if (root_fd < 0 || !top)
 		return err_sys(errno, "open", "/");
 	/* The root itself is this tmpfs: the lowest and only layer of its set. */
-	layers_hold(j->c, "/", &(struct strv){0}, j->target);
+	if (j->in_memory)
+		layers_hold(j->c, "/", &(struct strv){0}, j->target);
 	struct dirent *entry;
 	while ((entry = readdir(top)))
 		if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, ".."))

@@ -10,7 +10,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
@@ -107,7 +109,8 @@ static nd_err *changes_dir(struct rootfs_job *j, const char *at, char **ret)
 		*ret = steal_ptr(&base);
 		return NULL;
 	}
-	_cleanup_free_ char *dir = str_fmt("%s/d%u", base, j->n_overlays);
+	/* Never one that a refused attempt has used: `volatile` leaves a mark that bars it. */
+	_cleanup_free_ char *dir = str_fmt("%s/d%u", base, j->n_overlays++);
 	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
 		return err_sys(errno, "mkdir", "%s", dir);
 	*ret = steal_ptr(&dir);
@@ -127,8 +130,10 @@ static nd_err *overlay_once(struct rootfs_job *j, const char *at, const struct s
 		(void)!chown(upper, st.st_uid, st.st_gid);
 	target = str_fmt("%s%s", j->target, str_eq(at, "/") ? "" : at);
 	TRY(overlay_mount(j, lowers, upper, work, target));
-	j->n_overlays++;
-	layers_hold(j->c, at, lowers, upper);
+	/* An upper on disk lies within the lower "/", which overlay refuses as a pair of layers
+	 * (ELOOP); a nidus inside stacks on this root then.  Its own upper is in memory. */
+	if (j->in_memory)
+		layers_hold(j->c, at, lowers, upper);
 	return NULL;
 }
 
@@ -139,6 +144,9 @@ nd_err *job_overlay(struct rootfs_job *j, const char *at, const struct strv *low
 	nd_err *e = overlay_once(j, at, lowers);
 	/* An upper on an overlay, or on a file system without what overlay asks: EINVAL. */
 	if (!e || j->in_memory || (e->errnum != EINVAL && e->errnum != EOPNOTSUPP))
+		return e;
+	/* The tmpfs is mounted at the target: too late once the root is there. */
+	if (j->memory_fd < 0 && !str_eq(at, "/"))
 		return e;
 	nd_err *e2 = job_use_memory(j);
 	if (!e2)
@@ -288,8 +296,13 @@ nd_err *rootfs_mount(struct child *c)
 		r->state_dir ? str_fmt("%s/root", r->state_dir) : str_dup("/tmp");
 	if (r->state_dir && mkdir(target, 0755) < 0 && errno != EEXIST)
 		return err_sys(errno, "mkdir", "%s", target);
+	struct statfs fs;
+	/* An overlay is no upper for another one, whatever mount(2) may say of it at first; and
+	 * a tmpfs of our own is as good as somebody else's. */
+	bool on_disk = r->state_dir && statfs(r->state_dir, &fs) == 0 &&
+		fs.f_type != OVERLAYFS_SUPER_MAGIC && fs.f_type != TMPFS_MAGIC;
 	struct rootfs_job j = {.c = c,
-		.state = r->state_dir,
+		.state = on_disk ? r->state_dir : NULL,
 		.target = target,
 		.memory_fd = -1,
 		.userxattr = c->in_userns || !userns_is_initial()};
