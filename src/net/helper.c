@@ -1,7 +1,8 @@
 /* Helpers of the user-mode network: see helper.h.  PR_SET_PDEATHSIG would not do: the
  * kernel forgets it when a helper's credentials grow by joining a user namespace
  * (commit_creds), and they all do.  So a watcher process polls two pidfds (Linux 5.3),
- * the container's and the helper's, and ends with whichever ends first. */
+ * the container's and the helper's, and ends with whichever ends first; it carries the
+ * published ports meanwhile (proxy.h). */
 #include "net/helper.h"
 
 #include <errno.h>
@@ -90,35 +91,28 @@ static void child(const struct helper_start *s, int ready, int said)
 	_exit(127);
 }
 
-static void watch(int container, int helper)
+/* The proxy doubles as the watcher. */
+static nd_err *watcher_start(const struct helper_start *s, struct helper *h)
 {
-	setsid();
-	reset_signals();
-	prctl(PR_SET_NAME, "nidus-net", 0, 0, 0);
-	dup2(container, 3);
-	dup2(helper, 4);
-	sys_close_range(0, 2, 0);
-	sys_close_range(5, ~0u, 0);
-	struct pollfd p[2] = {{3, POLLIN, 0}, {4, POLLIN, 0}};
-	while (poll(p, 2, -1) < 0 && errno == EINTR)
-		;
-	sys_pidfd_send_signal(4, SIGKILL);
-	_exit(0);
-}
-
-static pid_t watcher_start(int container, int helper)
-{
-	if (container < 0 || helper < 0)
-		return 0;
-	/* 3 and 4 are overwritten one after the other: neither may stand on the other. */
-	int c = fcntl(container, F_DUPFD_CLOEXEC, PARKED);
-	int h = fcntl(helper, F_DUPFD_CLOEXEC, PARKED);
-	pid_t pid = c >= 0 && h >= 0 ? fork() : -1;
-	if (pid == 0)
-		watch(c, h);
-	fd_close(c);
-	fd_close(h);
-	return pid < 0 ? 0 : pid;
+	struct proxy p = s->proxy;
+	int ok[2], err = 0;
+	if (pipe2(ok, O_CLOEXEC) < 0)
+		return err_sys(errno, "pipe2", "for the port proxy");
+	p.helper_fd = h->pid_fd;
+	h->watcher = fork();
+	if (h->watcher == 0)
+		proxy_child(&p, ok[1]);
+	int fork_err = errno;
+	fd_close(ok[1]);
+	ssize_t n = h->watcher < 0 ? 0 : fd_read_full(ok[0], &err, sizeof err);
+	fd_close(ok[0]);
+	if (h->watcher < 0) {
+		h->watcher = 0;
+		return err_sys(fork_err, "fork", "for the port proxy");
+	}
+	if (n != (ssize_t)sizeof err)
+		return err_new(ND_BUG, "proxy-died", "the port proxy did not start");
+	return err ? err_sys(err, "setns", "into the container, for its published ports") : NULL;
 }
 
 /* True when the helper wrote; false at its end or at the deadline (*ret_late). */
@@ -168,14 +162,16 @@ nd_err *helper_run(const struct helper_start *s, struct helper *ret)
 	h.pid_fd = sys_pidfd_open(h.pid, 0);
 	if (h.pid_fd >= 0)
 		fd_set_cloexec(h.pid_fd, true);
-	h.watcher = watcher_start(s->container_pid_fd, h.pid_fd);
-	bool late, up = await(ready[0], s->deadline_ms, &late);
+	nd_err *watch_err = watcher_start(s, &h);
+	bool late = false, up = !watch_err && await(ready[0], s->deadline_ms, &late);
 	fd_close(ready[0]);
 	if (up) {
 		*ret = h;
 		return NULL;
 	}
 	helper_stop(&h);
+	if (watch_err)
+		return watch_err;
 	_cleanup_free_ char *text = said_read(said);
 	nd_err *e = late ? err_new(ND_TIMEOUT, "helper-timeout", "%s was not ready within %lld ms",
 				   name, (long long)s->deadline_ms)

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "net/proxy.h"
 
 struct helper {
 	pid_t pid;     /* 0: none */
@@ -22,7 +23,7 @@ struct helper_start {
 	const int *keep;
 	size_t n_keep;
 	int64_t deadline_ms;
-	int container_pid_fd; /* for the watcher; -1: none is started */
+	struct proxy proxy; /* for the watcher; helper_fd is filled here */
 };
 /* The error's detail is what the helper said.  Code "helper-timeout", "helper-died". */
 nd_must nd_err *helper_run(const struct helper_start *s, struct helper *ret);

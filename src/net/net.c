@@ -188,7 +188,6 @@ static bool user_program(char **ret_missing)
 	return false;
 }
 
-/* The helper binds the ports itself: they are tried here for a clear error and let go. */
 static nd_err *user_prepare(struct net_state *s)
 {
 	_cleanup_free_ char *missing = NULL;
@@ -198,7 +197,6 @@ static nd_err *user_prepare(struct net_state *s)
 			err_new(ND_ABSENT, "no-program", "there is neither pasta nor slirp4netns"),
 			"Install %s.", missing);
 	TRY(port_reserve(&s->ports, &s->port_fds, &s->n_port_fds));
-	port_release(&s->port_fds, &s->n_port_fds);
 	s->mode = NET_USER;
 	s->rung = "user"; /* net_setup() tells which */
 	s->ip = user_ip();
@@ -298,9 +296,9 @@ static nd_err *user_setup(
 {
 	const struct user_request r = {.pid = pid,
 		.pid_fd = pid_fd,
-		.state_fd = q->state_fd,
-		.id = q->id,
-		.ports = &s->ports};
+		.ports = &s->ports,
+		.port_fds = s->port_fds,
+		.n_port_fds = s->n_port_fds};
 	nd_err *first = NULL;
 	helper_stop(&s->helper);
 	for (size_t i = 0; i < n_user_rungs; i++) {

@@ -1,4 +1,5 @@
-/* pasta and slirp4netns: see user.h.  Their options are those of Debian 12 (passt
+/* pasta and slirp4netns: see user.h.  They carry what the container sends; what comes in
+ * by published ports goes by the proxy.  Their options are those of Debian 12 (passt
  * 2023-03-09, slirp4netns 1.2) and are the same in later versions.  Namespaces are given
  * as /proc/self/fd/N or /proc/PID/ns/NAME: the first needs no right to look at the
  * container's process, which pasta as root has dropped when it comes to that; the second
@@ -8,19 +9,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/spawn.h"
 #include "base/str.h"
 
-enum { READY_MS = 10000, API_MS = 5000 };
+enum { READY_MS = 10000 };
 
 struct in_addr user_ip(void)
 {
@@ -82,32 +78,36 @@ static nd_err *spaces_open(pid_t pid, struct spaces *ret)
 	return NULL;
 }
 
-static void add_port_specs(struct strv *args, const struct port_list *l, bool udp)
-{
-	const char *flag = udp ? "-u" : "-t";
-	bool any = false;
-	for (size_t i = 0; i < l->n; i++) {
-		const struct port_map *m = &l->v[i];
-		char ip[INET_ADDRSTRLEN + 1] = "";
-		if (m->udp != udp)
-			continue;
-		any = true;
-		if (m->ip.s_addr)
-			inet_ntop(AF_INET, &m->ip, ip, INET_ADDRSTRLEN);
-		strv_add(args, flag);
-		strv_fmt(args, "%s%s%u-%u:%u-%u", ip, *ip ? "/" : "", m->host,
-			m->host + m->count - 1, m->container, m->container + m->count - 1);
-	}
-	if (!any) {
-		strv_add(args, flag);
-		strv_add(args, "none");
-	}
-}
-
 static void add_strs(struct strv *args, const char *const *list)
 {
 	for (; *list; list++)
 		strv_add(args, *list);
+}
+
+/* Each published port with the socket that holds it. */
+static nd_err *run(const struct strv *args, const struct user_request *r, const struct spaces *s,
+	const int *keep, size_t n_keep, struct helper *ret)
+{
+	struct proxy_port *ports = mem_grow(NULL, r->n_port_fds + 1, sizeof *ports);
+	size_t n = 0;
+	for (size_t i = 0; i < r->ports->n; i++)
+		for (unsigned k = 0; k < r->ports->v[i].count && n < r->n_port_fds; k++, n++)
+			ports[n] = (struct proxy_port){.fd = r->port_fds[n],
+				.port = (uint16_t)(r->ports->v[i].container + k),
+				.udp = r->ports->v[i].udp};
+	nd_err *e = helper_run(&(struct helper_start){.argv = (const char *const *)args->v,
+				       .keep = keep,
+				       .n_keep = n_keep,
+				       .deadline_ms = READY_MS,
+				       .proxy = {.container_fd = r->pid_fd,
+					       .net_fd = s->net_fd,
+					       .user_fd = s->user_fd,
+					       .to = user_ip(),
+					       .ports = ports,
+					       .n_ports = n}},
+		ret);
+	free(ports);
+	return e;
 }
 
 static nd_err *pasta_try(const char *path, const struct user_request *r, const struct spaces *s,
@@ -116,13 +116,12 @@ static nd_err *pasta_try(const char *path, const struct user_request *r, const s
 	_cleanup_strv_ struct strv args = {0};
 	const int keep[] = {s->net_fd, s->user_fd};
 	strv_add(&args, path);
-	add_strs(&args,
-		(const char *const[]){"--foreground", "--quiet", "--stderr", "--config-net",
-			"--ns-ifname", USER_IFNAME, "--address", "10.0.2.100", "--netmask", "24",
-			"--gateway", "10.0.2.2", "--no-map-gw", "--dns-forward", "10.0.2.3",
-			"--tcp-ns", "none", "--udp-ns", "none", "--pid", "/proc/self/fd/1", NULL});
-	add_port_specs(&args, r->ports, false);
-	add_port_specs(&args, r->ports, true);
+	add_strs(
+		&args, (const char *const[]){"--foreground", "--quiet", "--stderr", "--config-net",
+			       "--ns-ifname", USER_IFNAME, "--address", "10.0.2.100", "--netmask",
+			       "24", "--gateway", "10.0.2.2", "--no-map-gw", "--dns-forward",
+			       "10.0.2.3", "--tcp-ports", "none", "--udp-ports", "none", "--tcp-ns",
+			       "none", "--udp-ns", "none", "--pid", "/proc/self/fd/1", NULL});
 	if (geteuid() == 0) { /* otherwise it becomes nobody, who may not join */
 		strv_add(&args, "--runas");
 		strv_add(&args, "0:0");
@@ -141,12 +140,7 @@ static nd_err *pasta_try(const char *path, const struct user_request *r, const s
 		else
 			strv_fmt(&args, "/proc/%d/ns/user", (int)r->pid);
 	}
-	return helper_run(&(struct helper_start){.argv = (const char *const *)args.v,
-				  .keep = keep,
-				  .n_keep = by_fd ? (s->user_fd < 0 ? 1 : 2) : 0,
-				  .deadline_ms = READY_MS,
-				  .container_pid_fd = r->pid_fd},
-		ret);
+	return run(&args, r, s, keep, by_fd ? (s->user_fd < 0 ? 1 : 2) : 0, ret);
 }
 
 static nd_err *pasta_start(const char *path, const struct user_request *r, struct helper *ret)
@@ -161,92 +155,21 @@ static nd_err *pasta_start(const char *path, const struct user_request *r, struc
 	return e2 ? e : NULL;
 }
 
-/* slirp4netns: ports by its API socket, one request a connection. */
-
-static nd_err *api_ask(int dir_fd, const char *name, const char *json)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	snprintf(a.sun_path, sizeof a.sun_path, "/proc/self/fd/%d/%s", dir_fd, name);
-	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
-		return err_sys(errno, "connect", "to slirp4netns");
-	if (!fd_write_all(fd, json, strlen(json)) || shutdown(fd, SHUT_WR) < 0)
-		return err_sys(errno, "write", "to slirp4netns");
-	char text[1024];
-	size_t len = 0;
-	for (int64_t until = now_ms() + API_MS; len < sizeof text - 1;) {
-		struct pollfd p = {fd, POLLIN, 0};
-		int64_t left = until - now_ms();
-		if (left <= 0 || poll(&p, 1, (int)left) == 0)
-			return err_new(ND_TIMEOUT, "helper-timeout",
-				"slirp4netns did not answer within %d ms", API_MS);
-		ssize_t n = read(fd, text + len, sizeof text - 1 - len);
-		if (n <= 0)
-			break;
-		len += (size_t)n;
-	}
-	text[len] = '\0';
-	if (strstr(text, "\"error\"") || !strstr(text, "\"return\""))
-		return err_detail(
-			err_new(ND_BUSY, "helper-refused", "slirp4netns cannot publish a port"),
-			"it was asked %s and said: %s", json, str_rtrim(text));
-	return NULL;
-}
-
-static nd_err *api_ports(int dir_fd, const char *name, const struct port_list *l)
-{
-	for (size_t i = 0; i < l->n; i++) {
-		const struct port_map *m = &l->v[i];
-		char ip[INET_ADDRSTRLEN], json[256];
-		inet_ntop(AF_INET, &m->ip, ip, sizeof ip);
-		for (unsigned k = 0; k < m->count; k++) {
-			snprintf(json, sizeof json,
-				"{\"execute\":\"add_hostfwd\",\"arguments\":{\"proto\":\"%s\","
-				"\"host_addr\":\"%s\",\"host_port\":%u,"
-				"\"guest_addr\":\"10.0.2.100\",\"guest_port\":%u}}",
-				m->udp ? "udp" : "tcp", ip, m->host + k, m->container + k);
-			TRY(api_ask(dir_fd, name, json));
-		}
-	}
-	return NULL;
-}
-
-/* The socket's path goes through a descriptor: sun_path holds 108 bytes, and a state
- * directory may be deeper. */
 static nd_err *slirp_start(const char *path, const struct user_request *r, struct helper *ret)
 {
 	_cleanup_(spaces_done) struct spaces s = {-1, -1};
 	_cleanup_strv_ struct strv args = {0};
-	char name[64];
 	TRY(spaces_open(r->pid, &s));
-	snprintf(name, sizeof name, "slirp-%d", (int)r->pid);
-	unlinkat(r->state_fd, name, 0);
-	const int keep[] = {s.net_fd, r->state_fd, s.user_fd};
+	const int keep[] = {s.net_fd, s.user_fd};
 	strv_add(&args, path);
 	add_strs(&args,
 		(const char *const[]){"--configure", "--mtu=65520", "--disable-host-loopback",
 			"--ready-fd=1", "--netns-type=path", NULL});
 	if (s.user_fd >= 0)
-		strv_add(&args, "--userns-path=/proc/self/fd/5");
-	if (r->ports->n)
-		strv_fmt(&args, "--api-socket=/proc/self/fd/4/%s", name);
+		strv_add(&args, "--userns-path=/proc/self/fd/4");
 	strv_add(&args, "/proc/self/fd/3");
 	strv_add(&args, USER_IFNAME);
-	struct helper h = HELPER_NONE;
-	TRY(helper_run(&(struct helper_start){.argv = (const char *const *)args.v,
-			       .keep = keep,
-			       .n_keep = s.user_fd < 0 ? 2 : 3,
-			       .deadline_ms = READY_MS,
-			       .container_pid_fd = r->pid_fd},
-		&h));
-	nd_err *e = api_ports(r->state_fd, name, r->ports);
-	unlinkat(r->state_fd, name, 0);
-	if (e) {
-		helper_stop(&h);
-		return e;
-	}
-	*ret = h;
-	return NULL;
+	return run(&args, r, &s, keep, s.user_fd < 0 ? 1 : 2, ret);
 }
 
 const struct user_rung user_rungs[] = {

@@ -16,11 +16,11 @@ struct in_addr user_gateway(void); /* 10.0.2.2 */
 struct in_addr user_dns(void);     /* 10.0.2.3: the helper asks the place's resolver */
 
 struct user_request {
-	pid_t pid;  /* the container's first process */
-	int pid_fd; /* -1: none */
-	int state_fd;
-	const char *id;
-	const struct port_list *ports; /* with numbers */
+	pid_t pid;                     /* the container's first process */
+	int pid_fd;                    /* -1: none */
+	const struct port_list *ports; /* with numbers, */
+	const int *port_fds;           /* and the socket of each, in their order */
+	size_t n_port_fds;
 };
 
 struct user_rung {

@@ -460,8 +460,9 @@ def test_user_network(world, program, who):
     assert a.net["rung"] == program and a.net["mode"] == "user" and a.net["ip"] == "10.0.2.100"
     for kind in "tcp", "udp":
         assert a.call(kind, "192.0.2.1", 7) == "outside 192.0.2.2"
-    assert world.outside.call("udp", "192.0.2.2", 8080).startswith("a ")
-    assert world.place.call("tcp", "127.0.0.1", 8080).startswith("a ")
+        assert world.outside.call(kind, "192.0.2.2", 8080) == "a 10.0.2.100"
+        assert world.place.call(kind, "192.0.2.2", 8080) == "a 10.0.2.100"
+        assert world.place.call(kind, "127.0.0.1", 8080) == "a 10.0.2.100"
     assert world.place.call("tcp", "127.0.0.1", 9001).startswith("a ")
     assert world.outside.call("tcp", "192.0.2.2", 9001).startswith("refused")
     a.end()
@@ -469,6 +470,67 @@ def test_user_network(world, program, who):
     assert world.place.call("tcp", "127.0.0.1", 8080).startswith("refused")
     assert world.place.snapshot() == before
     assert os.listdir(world.state + "/net") == ["lock"] and os.listdir(world.state) == ["net"]
+
+
+# Reads all there is, then answers with its digest and as much again: half-closed both ways.
+DIGEST = """
+import hashlib, os, socket, threading
+s = socket.socket()
+s.bind(("0.0.0.0", 80))
+s.listen(64)
+print("up", flush=True)
+def one(c):
+    data = b"".join(iter(lambda: c.recv(65536), b""))
+    c.sendall(hashlib.sha256(data).hexdigest().encode() + data)
+    c.close()
+while True:
+    threading.Thread(target=one, args=(s.accept()[0],)).start()
+"""
+LOAD = """
+import hashlib, os, socket, sys, threading
+bad = []
+def one(n):
+    data = os.urandom(n)
+    try:
+        s = socket.create_connection(("127.0.0.1", 8080), 20)
+        threading.Thread(target=lambda: (s.sendall(data), s.shutdown(socket.SHUT_WR))).start()
+        got = b"".join(iter(lambda: s.recv(65536), b""))
+        if got[:64].decode() != hashlib.sha256(data).hexdigest() or got[64:] != data:
+            bad.append(len(got))
+    except OSError as e:
+        bad.append(str(e))
+threads = [threading.Thread(target=one, args=(n,)) for n in [0, 1, 700_000] * 8]
+[t.start() for t in threads]
+[t.join() for t in threads]
+print(bad)
+"""
+
+
+def test_the_port_proxy(world):
+    tun_for_all(world)
+    a = world.box("a", "user", "--userns", "-p", "8080:80", "-p", "8081:81", "-p", "8082:82/udp",
+                  enter=as_user(world), cmd=(PY, "-c", DIGEST)).up()
+    assert world.place.run(PY, "-c", LOAD).strip() == "[]"
+    # Nobody listens behind it: an end at once, not a wait.
+    assert "timed out" not in world.place.call("tcp", "127.0.0.1", 8081)
+    proxy = subprocess.run(["pgrep", "-P", str(a.tool.pid), "-x", "nidus-net"], stdout=subprocess.PIPE,
+                           text=True).stdout.strip()
+    assert proxy
+    before = len(os.listdir("/proc/%s/fd" % proxy))
+    assert world.place.run(PY, "-c", LOAD).strip() == "[]"
+    until = time.monotonic() + 10
+    while len(os.listdir("/proc/%s/fd" % proxy)) > before:
+        assert time.monotonic() < until, os.listdir("/proc/%s/fd" % proxy)
+        time.sleep(0.05)
+    # UDP sessions are bounded.
+    world.place.run(PY, "-c", """
+import socket
+for i in range(1500):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.sendto(b"x", ("127.0.0.1", 8082))
+""")
+    assert len(os.listdir("/proc/%s/fd" % proxy)) <= before + 520
+    assert world.place.run(PY, "-c", LOAD).strip() == "[]"
 
 
 @pytest.mark.parametrize("program", ["pasta", "slirp4netns"])
