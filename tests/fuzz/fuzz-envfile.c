@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char *const host[] = {"A=1", "AB=2", NULL};
 	_cleanup_strv_ struct strv env = {0};
-	_cleanup_err_ nd_err *e = env_file_parse(&env, "f", (const char *)data, size, host);
+	err_free(env_file_parse(&env, "f", (const char *)data, size, host));
 	for (size_t i = 0; i < env.n; i++)
 		if (!strchr(env.v[i], '=') || *env.v[i] == '=' || strchr(env.v[i], '\n'))
 			abort();

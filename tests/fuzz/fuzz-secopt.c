@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_free_ char *text = str_ndup((const char *)data, size);
 	_cleanup_secopts_ struct security_opts o = {0};
-	_cleanup_err_ nd_err *e = security_opt_add(&o, text);
+	err_free(security_opt_add(&o, text));
 	for (size_t i = 0; i < o.mask.n; i++)
 		if (*o.mask.v[i] != '/')
 			abort();

@@ -145,6 +145,53 @@ static void test_comparisons(void **state)
 			}
 }
 
+static unsigned draw(unsigned *seed, unsigned below)
+{
+	*seed = *seed * 1103515245u + 12345u;
+	return (*seed >> 8) % below;
+}
+
+/* Rules of several conditions in order, the first that holds counts; against plain C. */
+static void test_rules_in_order(void **state)
+{
+	static const uint64_t points[] = {
+		0, 1, 8, 9, 0x7e020000, 0xffffffff, 0x100000000, 0x100000009, UINT64_MAX};
+	unsigned seed = 7;
+	for (int round = 0; round < 200; round++) {
+		struct sc_cond rules[4][3];
+		struct sc_program p;
+		struct sock_filter *code;
+		size_t n;
+		sc_init(&p, FAIL(99));
+		sc_add_native(&p);
+		for (unsigned i = 0; i < 4; i++) {
+			for (unsigned k = 0; k < 3; k++) {
+				rules[i][k] = (struct sc_cond){.arg = (uint8_t)k,
+					.op = (uint8_t)draw(&seed, SC_MASKED_EQ + 1)};
+				rules[i][k].value = points[draw(&seed, ARRAY_SIZE(points))];
+				rules[i][k].value_two = points[draw(&seed, ARRAY_SIZE(points))];
+			}
+			sc_add(&p, SYSCALL_ROW_read, FAIL(1 + i), rules[i], 3);
+		}
+		assert_null(sc_compile(&p, &code, &n));
+		assert_true(bpf_valid(code, n));
+		for (int sample = 0; sample < 200; sample++) {
+			struct seccomp_data d = {.arch = AUDIT_ARCH_X86_64};
+			uint32_t want = FAIL(99);
+			for (unsigned k = 0; k < 3; k++)
+				d.args[k] = points[draw(&seed, ARRAY_SIZE(points))];
+			for (unsigned i = 4; i-- > 0;)
+				if (holds(&rules[i][0], d.args[0]) &&
+					holds(&rules[i][1], d.args[1]) &&
+					holds(&rules[i][2], d.args[2]))
+					want = FAIL(1 + i);
+			assert_int_equal(bpf_run(code, n, &d, NULL), want);
+		}
+		free(code);
+		sc_done(&p);
+	}
+}
+
 /* Many different actions and long chains: jumps beyond 255 instructions. */
 static void test_far_jumps(void **state)
 {
@@ -268,6 +315,7 @@ int main(void)
 		cmocka_unit_test(test_default),
 		cmocka_unit_test(test_default_with_caps),
 		cmocka_unit_test(test_comparisons),
+		cmocka_unit_test(test_rules_in_order),
 		cmocka_unit_test(test_far_jumps),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_costs_few_instructions),
