@@ -36,7 +36,9 @@ bool group_place(struct fact_result *r, struct cgroup_place *p)
 		err_free(e);
 		return false;
 	}
-	if (!p->n)
+	if (!p->n && access("/proc/self/cgroup", F_OK) < 0)
+		fact_refused(r, errno, "open /proc/self/cgroup", "nothing else tells the cgroup");
+	else if (!p->n)
 		fact_set(r, FACT_ABSENT, "this process is in no cgroup",
 			"/proc/self/cgroup is empty");
 	return p->n > 0;

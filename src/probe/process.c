@@ -134,23 +134,32 @@ void try_clone3(struct fact_result *r)
 	snprintf(r->value, sizeof r->value, "%s", name);
 }
 
+/* Any directory that has one above it will do. */
+static int open_some_directory(void)
+{
+	static const char *const dirs[] = {"/usr", "/dev", "/etc", "/tmp", "/proc", "/"};
+	int fd = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(dirs) && fd < 0; i++)
+		fd = open(dirs[i], O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd;
+}
+
 void try_openat2(struct fact_result *r)
 {
-	_cleanup_fd_ int root = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_fd_ int out = -1, in = -1;
-	if (root < 0) {
-		fact_refused(r, errno, "open", "/proc/self as the directory to stay beneath");
-		return;
-	}
-	in = sys_openat2(root, "/../../status", O_RDONLY | O_CLOEXEC, 0, RESOLVE_IN_ROOT);
-	if (in < 0) {
+	struct stat top, in;
+	_cleanup_fd_ int root = open_some_directory(), out = -1, fd = -1;
+	fd = sys_openat2(root, "/../..", O_PATH | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_IN_ROOT);
+	if (fd < 0) {
 		fact_refused(r, errno, "openat2", "RESOLVE_IN_ROOT");
 		return;
 	}
-	out = sys_openat2(root, "../version", O_RDONLY | O_CLOEXEC, 0, RESOLVE_BENEATH);
-	if (out >= 0 || errno != EXDEV)
+	bool stayed = fstat(root, &top) == 0 && fstat(fd, &in) == 0 && top.st_dev == in.st_dev &&
+		      top.st_ino == in.st_ino;
+	out = sys_openat2(root, "..", O_PATH | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_BENEATH);
+	if (!stayed || out >= 0 || errno != EXDEV)
 		fact_set(r, FACT_BROKEN, "it lets a path lead out",
-			"RESOLVE_BENEATH of ../version: %s", out >= 0 ? "opened" : strerror(errno));
+			"RESOLVE_IN_ROOT of /../.. %s; RESOLVE_BENEATH of ..: %s",
+			stayed ? "stayed" : "left its root", out >= 0 ? "opened" : strerror(errno));
 	else
 		fact_works(
 			r, "RESOLVE_IN_ROOT stayed in its root, RESOLVE_BENEATH of .. gave EXDEV");
