@@ -15,7 +15,7 @@ SAN =
 all: build
 
 build: build/build.ninja
-	ninja -C build
+	ninja -C build --quiet
 
 build/build.ninja:
 	meson setup build

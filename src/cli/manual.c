@@ -110,26 +110,27 @@ static void argument(const char *text)
 	fputc('"', stdout);
 }
 
-/* "[options] ROOT [CMD...]" as macros. */
+/* "[options] ROOT [CMD [ARG...]]" as macros: brackets open and close, the rest are arguments. */
 static void synopsis(const char *name, const char *text)
 {
 	printf(".Nm nidus %s\n", name);
 	_cleanup_strv_ struct strv words = {0};
 	strv_split(&words, text, ' ');
 	for (size_t i = 0; i < words.n; i++) {
-		char *w = words.v[i];
-		size_t n = strlen(w);
-		if (!n)
-			continue;
-		bool optional = n > 2 && w[0] == '[' && w[n - 1] == ']';
-		if (optional) {
-			w[n - 1] = '\0';
-			w++;
+		const char *w = words.v[i];
+		for (; *w == '['; w++)
+			puts(".Oo");
+		size_t n = strlen(w), closing = 0;
+		for (; closing < n && w[n - closing - 1] == ']'; closing++)
+			;
+		if (n > closing) {
+			_cleanup_free_ char *core = str_ndup(w, n - closing);
+			fputs(".Ar", stdout);
+			argument(core);
+			fputc('\n', stdout);
 		}
-		bool plain = !strpbrk(w, "[]");
-		printf(optional ? ".Op Ar" : plain ? ".Ar" : ".Li");
-		argument(w);
-		fputc('\n', stdout);
+		for (; closing; closing--)
+			puts(".Oc");
 	}
 }
 

@@ -290,4 +290,4 @@ const struct opt run_opts[] = {
 	LIST("cgroup-conf", 0, cgroup_conf, "FILE=VALUE", "write a cgroup v2 file"),
 	TEXT("cgroup-parent", 0, cgroup_parent, "NAME", "make the cgroup beneath NAME (nidus)"),
 };
-const size_t n_run_opts = ARRAY_SIZE(run_opts);
+_Static_assert(ARRAY_SIZE(run_opts) == N_RUN_OPTS, "N_RUN_OPTS in run_opts.h counts these rows");

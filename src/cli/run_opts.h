@@ -43,5 +43,5 @@ struct run_opts {
 	struct strv cgroup_conf;
 };
 
-enum { N_RUN_OPTS = 96 };
+enum { N_RUN_OPTS = 85 };
 extern const struct opt run_opts[];
