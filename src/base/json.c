@@ -191,17 +191,20 @@ nd_err *json_get_i64(const struct json_at *o, const char *key, int64_t *ret)
 	return NULL;
 }
 
+nd_err *json_u64(const struct json_at *at, uint64_t *ret)
+{
+	if (json_kind_of(at) != JSON_INT)
+		return json_err(at, "must be a whole number, not %s", kind_word(at));
+	if (json_object_get_int64(at->v) < 0)
+		return json_err(at, "must not be negative");
+	*ret = json_object_get_uint64(at->v);
+	return NULL;
+}
+
 nd_err *json_get_u64(const struct json_at *o, const char *key, uint64_t *ret)
 {
 	struct json_at at = member(o, key);
-	if (!at.v)
-		return NULL;
-	if (json_kind_of(&at) != JSON_INT)
-		return json_err(&at, "must be a whole number, not %s", kind_word(&at));
-	if (json_object_get_int64(at.v) < 0)
-		return json_err(&at, "must not be negative");
-	*ret = json_object_get_uint64(at.v);
-	return NULL;
+	return at.v ? json_u64(&at, ret) : NULL;
 }
 
 nd_err *json_get_u32(const struct json_at *o, const char *key, uint32_t *ret)
@@ -362,6 +365,44 @@ void jo_bool(struct json_out *o, const char *key, bool value)
 void jo_null(struct json_out *o, const char *key)
 {
 	jo_str(o, key, NULL);
+}
+
+void jo_copy(struct json_out *o, const char *key, const struct json_at *value)
+{
+	switch (json_kind_of(value)) {
+	case JSON_OBJECT:
+		jo_open(o, key, '{');
+		json_object_object_foreach(value->v, name, member_value)
+			jo_copy(o, name, &(struct json_at){.v = member_value});
+		jo_close(o, '}');
+		break;
+	case JSON_ARRAY:
+		jo_open(o, key, '[');
+		for (size_t i = 0; i < json_arr_len(value); i++) {
+			struct json_at at = json_arr_at(value, i);
+			jo_copy(o, NULL, &at);
+		}
+		jo_close(o, ']');
+		break;
+	case JSON_STRING:
+		jo_str(o, key, json_object_get_string(value->v));
+		break;
+	case JSON_INT:
+		if (json_object_get_int64(value->v) < 0)
+			jo_int(o, key, json_object_get_int64(value->v));
+		else
+			jo_uint(o, key, json_object_get_uint64(value->v));
+		break;
+	case JSON_DOUBLE:
+		jo_double(o, key, json_object_get_double(value->v));
+		break;
+	case JSON_BOOL:
+		jo_bool(o, key, json_object_get_boolean(value->v));
+		break;
+	case JSON_NULL:
+		jo_null(o, key);
+		break;
+	}
 }
 
 void jo_strv(struct json_out *o, const char *key, const struct strv *l)

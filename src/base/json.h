@@ -71,6 +71,7 @@ size_t json_arr_len(const struct json_at *a); /* 0 for an absent one */
 struct json_at json_arr_at(const struct json_at *a, size_t i);
 /* The value itself as a string; an error names its path. */
 nd_must nd_err *json_str(const struct json_at *at, const char **ret); /* borrowed */
+nd_must nd_err *json_u64(const struct json_at *at, uint64_t *ret);
 /* Walks an object's members; the callback's error ends the walk. */
 nd_must nd_err *json_each(const struct json_at *o,
 	nd_err *(*fn)(const char *key, const struct json_at *value, void *arg), void *arg);
@@ -90,6 +91,8 @@ void jo_uint(struct json_out *o, const char *key, uint64_t value);
 void jo_double(struct json_out *o, const char *key, double value);
 void jo_bool(struct json_out *o, const char *key, bool value);
 void jo_null(struct json_out *o, const char *key);
+/* A value that was read before, as it is; absent gives null. */
+void jo_copy(struct json_out *o, const char *key, const struct json_at *value);
 void jo_strv(struct json_out *o, const char *key, const struct strv *l);
 /* Invalid UTF-8 comes out as U+FFFD, so that the text is always JSON. */
 void json_quote(struct buf *b, const char *s);

@@ -5,6 +5,18 @@
 
 extern const struct cmd cmd_probe;
 extern const struct cmd cmd_run;
+extern const struct cmd cmd_attach;
+extern const struct cmd cmd_exec;
+extern const struct cmd cmd_explain;
+extern const struct cmd cmd_gc;
+extern const struct cmd cmd_inspect;
+extern const struct cmd cmd_kill;
+extern const struct cmd cmd_logs;
+extern const struct cmd cmd_ps;
+extern const struct cmd cmd_rm;
+extern const struct cmd cmd_stats;
+extern const struct cmd cmd_stop;
+extern const struct cmd cmd_wait;
 extern const struct cmd cmd_complete;
 extern const struct cmd cmd_completion;
 extern const struct cmd cmd_help;

@@ -12,8 +12,8 @@
 
 #include "base/fd.h"
 #include "base/loop.h"
+#include "kernel/names.h"
 #include "supervise/channel.h"
-#include "supervise/request.h"
 #include "supervise/tty.h"
 
 struct client {
@@ -128,7 +128,7 @@ static void signal_ready(void *arg, short revents)
 			/* We go, and the monitor ends what nobody waits for any more. */
 			c->error = err_new(ND_TIMEOUT, "interrupted",
 				"%s came before the workload was ready",
-				signal_name_of((int)info.ssi_signo));
+				signal_name((int)info.ssi_signo, text));
 			c->status = 128 + (int)info.ssi_signo;
 			c->loop.stop = true;
 		} else if (c->o->sig_proxy) {

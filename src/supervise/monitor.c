@@ -15,6 +15,8 @@
 
 #include "base/fd.h"
 #include "base/spawn.h"
+#include "container/cgroup.h"
+#include "kernel/names.h"
 #include "supervise/backoff.h"
 #include "supervise/channel.h"
 #include "supervise/control.h"
@@ -154,7 +156,8 @@ void run_signal(struct run *r, int sig)
 		run_end(r, "signal", 128 + sig);
 		return;
 	}
-	run_event(r, "signal", "%s", signal_name_of(sig));
+	char name[16];
+	run_event(r, "signal", "%s", signal_name(sig, name));
 	if (r->req->spec.ns[NS_PID].mode == NS_NEW && signal_would_be_dropped(r->c.pid, sig)) {
 		run_end(r, "signal", 128 + sig);
 		return;
@@ -175,12 +178,27 @@ static void deadline_passed(void *arg)
 
 static void start_again(void *arg);
 
+static bool oom_seen(struct run *r)
+{
+	_cleanup_cgroup_ struct cgroup group = CGROUP_NONE;
+	err_free(cgroup_load(r->c.cgroup, &group));
+	if (!cgroup_oom_kills(&group))
+		return false;
+	run_warn(r,
+		"the kernel killed the workload, because its memory limit of %lld bytes was "
+		"reached",
+		(long long)r->req->spec.limits.memory);
+	return true;
+}
+
 /* The workload has been reaped: what was it, and does it come back? */
 static void workload_ended(struct run *r, int wstatus)
 {
 	int64_t lived = now_ms() - r->started_ms;
 	r->running = false;
 	r->status = status_of_wait(wstatus);
+	if (r->status == 128 + SIGKILL && r->req->spec.limits.memory > 0)
+		r->oom = oom_seen(r);
 	run_event(r, "exit", "%d", r->status);
 	/* Without a pid namespace of its own, what it started lives on. */
 	if (r->req->spec.ns[NS_PID].mode != NS_NEW)
@@ -405,6 +423,9 @@ static void finish(struct run *r)
 		}
 	} else {
 		run_exit_link(r, r->why);
+		/* For `nidus explain`: a failure that nobody made a report of has a cause too. */
+		if (r->status && !r->error)
+			report_cause(r);
 		nd_err *e = run_record_write(r);
 		if (e) {
 			_cleanup_free_ char *line = err_line(e);

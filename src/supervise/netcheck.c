@@ -118,8 +118,9 @@ void netcheck_child(pid_t target, const struct ready_spec *s, int64_t limit_ms, 
 	int64_t until = now_ms() + limit_ms;
 	join(target, "user", CLONE_NEWUSER);
 	if (!join(target, "net", CLONE_NEWNET)) {
-		dprintf(out_fd, "join the network namespace of pid %d: %s", (int)target,
-			strerror(errno));
+		if (errno != ENOENT && errno != ESRCH) /* it ended meanwhile: no answer */
+			dprintf(out_fd, "join the network namespace of pid %d: %s", (int)target,
+				strerror(errno));
 		_exit(1);
 	}
 	static const char *const local[] = {"127.0.0.1", "::1"};

@@ -139,9 +139,13 @@ static nd_err *keep_fd_set(struct container_spec *s, int number, int fd)
 			"--ready: fd:%d: that descriptor is handed to the workload already",
 			number);
 	s->keep_fds = mem_grow(s->keep_fds, n, sizeof *s->keep_fds);
-	while (s->n_keep_fds < n)
-		s->keep_fds[s->n_keep_fds++] = -1;
-	s->keep_fds[n - 1] = fd;
+	while (s->n_keep_fds < n - 1) {
+		int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (null_fd < 0)
+			return err_sys(errno, "open", "/dev/null");
+		s->keep_fds[s->n_keep_fds++] = null_fd;
+	}
+	s->keep_fds[s->n_keep_fds++] = fd;
 	return NULL;
 }
 

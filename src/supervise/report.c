@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/spawn.h"
 #include "explain/cause.h"
+#include "kernel/names.h"
 #include "supervise/run.h"
 
 enum { LAST_LINES = 12 };
@@ -118,34 +119,36 @@ static void detail_add(struct run *r, struct buf *b, const char *output)
 		buf_fmt(b, "  %.400s\n", line);
 }
 
+bool report_cause(struct run *r)
+{
+	_cleanup_free_ char *output = output_text(r);
+	struct cause_facts f;
+	facts_gather(r, output, &f);
+	cause_done(&r->cause);
+	return cause_find(&f, &r->cause);
+}
+
 /* Adds detail, cause and remedy to what happened. */
 static nd_err *explained(struct run *r, nd_err *e, const char *fallback_remedy)
 {
 	_cleanup_free_ char *output = output_text(r);
-	struct cause_facts f;
-	struct cause c = {0};
 	_cleanup_buf_ struct buf detail = {0};
-	facts_gather(r, output, &f);
+	const struct cause *c = &r->cause;
 	detail_add(r, &detail, output);
-	bool known = cause_find(&f, &c);
+	bool known = report_cause(r);
 	if (known) {
-		buf_fmt(&detail, "cause (%s): %s", c.proved ? "proved" : "likely", c.text);
-		if (c.evidence)
-			buf_fmt(&detail, "\n  seen in: %s", c.evidence);
-		r->cause_code = c.code;
-		r->cause_proved = c.proved;
-		free(r->cause_text);
-		r->cause_text = steal_ptr(&c.text);
+		buf_fmt(&detail, "cause (%s): %s", c->proved ? "proved" : "likely", c->text);
+		if (c->evidence)
+			buf_fmt(&detail, "\n  seen in: %s", c->evidence);
 	} else {
 		buf_str(&detail, "cause: unknown");
 	}
-	e->proved = known && c.proved;
+	e->proved = known && c->proved;
 	err_detail(e, "%s", detail.data);
-	if (known && c.remedy)
-		err_remedy(e, "%s", c.remedy);
+	if (known && c->remedy)
+		err_remedy(e, "%s", c->remedy);
 	else if (fallback_remedy)
 		err_remedy(e, "%s", fallback_remedy);
-	cause_done(&c);
 	return e;
 }
 
@@ -166,8 +169,9 @@ nd_err *report_not_ready(struct run *r)
 
 static char *status_text(int status)
 {
+	char name[16];
 	if (status > 128 && status <= 128 + 64)
-		return str_fmt("was ended by %s", signal_name_of(status - 128));
+		return str_fmt("was ended by %s", signal_name(status - 128, name));
 	return str_fmt("exited with status %d", status);
 }
 
@@ -225,11 +229,13 @@ static void record_json(struct run *r, struct json_out *o)
 		jo_str(o, "why", r->why);
 		if (r->error)
 			jo_err(o, "error", r->error);
-		if (r->cause_code) {
+		if (r->cause.code) {
 			jo_open(o, "cause", '{');
-			jo_str(o, "code", r->cause_code);
-			jo_str(o, "text", r->cause_text);
-			jo_bool(o, "proved", r->cause_proved);
+			jo_str(o, "code", r->cause.code);
+			jo_str(o, "text", r->cause.text);
+			jo_str(o, "evidence", r->cause.evidence);
+			jo_str(o, "remedy", r->cause.remedy);
+			jo_bool(o, "proved", r->cause.proved);
 			jo_close(o, '}');
 		}
 		jo_str(o, "last_output", last_lines(output, LAST_LINES));

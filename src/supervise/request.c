@@ -2,9 +2,6 @@
 #include "supervise/request.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -287,48 +284,4 @@ void health_done(struct health_spec *h)
 {
 	strv_done(&h->argv);
 	*h = (struct health_spec){0};
-}
-
-int signal_parse(const char *text)
-{
-	uint64_t number;
-	if (str_to_u64(text, &number))
-		return number >= 1 && number <= 64 ? (int)number : -1;
-	char name[16];
-	size_t n = strnlen(text, sizeof name);
-	if (n == sizeof name)
-		return -1;
-	for (size_t i = 0; i <= n; i++)
-		name[i] = (char)toupper((unsigned char)text[i]);
-	const char *bare = str_starts(name, "SIG") ? name + 3 : name;
-	int64_t offset;
-	const char *rest;
-	if ((rest = str_after(bare, "RTMIN")))
-		return !*rest ? SIGRTMIN
-		       : *rest == '+' && str_to_i64(rest + 1, &offset) && offset >= 0 &&
-				       offset <= SIGRTMAX - SIGRTMIN
-			       ? SIGRTMIN + (int)offset
-			       : -1;
-	if ((rest = str_after(bare, "RTMAX")))
-		return !*rest ? SIGRTMAX
-		       : *rest == '-' && str_to_i64(rest + 1, &offset) && offset >= 0 &&
-				       offset <= SIGRTMAX - SIGRTMIN
-			       ? SIGRTMAX - (int)offset
-			       : -1;
-	for (int sig = 1; sig < 32; sig++) {
-		const char *abbrev = sigabbrev_np(sig);
-		if (abbrev && str_eq(bare, abbrev))
-			return sig;
-	}
-	return str_eq(bare, "CLD") ? SIGCHLD : str_eq(bare, "IOT") ? SIGABRT : -1;
-}
-
-const char *signal_name_of(int sig)
-{
-	static const char *const names[] = {"?", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP",
-		"SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2",
-		"SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP",
-		"SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU", "SIGXFSZ", "SIGVTALRM",
-		"SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS"};
-	return sig > 0 && sig < (int)ARRAY_SIZE(names) ? names[sig] : "a real-time signal";
 }

@@ -61,8 +61,3 @@ struct health_spec {
 nd_must nd_err *health_cmd_parse(const char *text, struct health_spec *h);
 nd_must nd_err *health_action_parse(const char *text, struct health_spec *h);
 void health_done(struct health_spec *h);
-
-/* "TERM", "SIGTERM", "15", "RTMIN+3"; -1 for anything else. */
-int signal_parse(const char *text);
-/* "SIGTERM"; "a real-time signal" for those without a name.  Static. */
-const char *signal_name_of(int sig);

@@ -122,9 +122,7 @@ struct run {
 	int status;
 	nd_err *error;
 	struct cause_facts seen; /* of the last workload, read before it was reaped */
-	const char *cause_code;
-	char *cause_text;
-	bool cause_proved;
+	struct cause cause;
 	struct event *events;
 	size_t n_events;
 };
@@ -184,7 +182,8 @@ void attach_pause_input(struct run *r, bool pause);
 void attach_close(struct run *r);
 
 /* report.c */
-void report_look(struct run *r); /* reads what can only be read while the workload is there */
+bool report_cause(struct run *r); /* fills r->cause; false: nothing is known */
+void report_look(struct run *r);  /* reads what can only be read while the workload is there */
 nd_err *report_not_ready(struct run *r);
 nd_err *report_died(struct run *r);
 nd_err *report_deadline(struct run *r);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "kernel/sys.h"
+#include "supervise/procjson.h"
 
 enum { RUN_JSON_MAX = 4 << 20 };
 
@@ -56,9 +57,6 @@ static void request_json(struct json_out *o, const struct run_request *r, const 
 	jo_int(o, "stop_timeout_ms", r->stop_timeout_ms);
 	/* The rest is for inspect; a run that leaves nothing behind is rarely asked. */
 	if (!r->rm || r->detach) {
-		jo_strv(o, "env", &r->spec.env);
-		jo_str(o, "cwd", r->spec.cwd);
-		jo_str(o, "user", r->spec.user);
 		jo_str(o, "hostname", r->spec.hostname);
 		jo_bool(o, "privileged", r->spec.privileged);
 		jo_bool(o, "health", r->health.argv.n > 0);
@@ -69,6 +67,8 @@ static void request_json(struct json_out *o, const struct run_request *r, const 
 	jo_strv(o, "ports", &r->ports);
 	jo_str(o, "network", r->network);
 	jo_str(o, "restart", restart_name(r->restart.policy));
+	jo_int(o, "memory_limit", r->spec.limits.memory);
+	process_json(o, "process", &r->spec);
 	jo_close(o, '}');
 }
 
@@ -157,9 +157,12 @@ static nd_err *request_read(const struct json_at *o, struct run_info *i)
 	TRY(json_get_bool(o, "own_pid_ns", &i->own_pid_ns));
 	TRY(json_get_i64(o, "stop_signal", &i->stop_signal));
 	TRY(json_get_i64(o, "stop_timeout_ms", &i->stop_timeout_ms));
-	TRY(json_get_strv(o, "env", &i->env));
-	TRY(json_get_str(o, "cwd", &i->cwd));
-	TRY(json_get_str(o, "user", &i->user));
+	struct json_at process;
+	TRY(json_get_obj(o, "process", &process));
+	TRY(json_get_strv(&process, "env", &i->env));
+	TRY(json_get_str(&process, "cwd", &i->cwd));
+	TRY(json_get_str(&process, "user", &i->user));
+	TRY(json_get_i64(o, "memory_limit", &i->memory_limit));
 	TRY(json_get_str(o, "hostname", &i->hostname));
 	TRY(json_get_bool(o, "privileged", &i->privileged));
 	TRY(json_get_bool(o, "health", &i->has_health));
@@ -174,16 +177,30 @@ static nd_err *request_read(const struct json_at *o, struct run_info *i)
 }
 
 /* The first line is the request; exit lines follow. */
-static nd_err *run_json_read(int dir_fd, struct run_info *i)
+static nd_err *run_json_parse(int dir_fd, struct json_doc *ret)
 {
 	_cleanup_buf_ struct buf text = {0};
-	_cleanup_json_ struct json_doc doc = {0};
 	TRY(file_read(dir_fd, "run.json", RUN_JSON_MAX, &text));
 	const char *end = text.data ? strchr(text.data, '\n') : NULL;
 	if (!end)
 		return err_invalid("run.json: it is not whole");
-	TRY(json_parse("run.json", text.data, (size_t)(end - text.data), &doc));
+	return json_parse("run.json", text.data, (size_t)(end - text.data), ret);
+}
+
+static nd_err *run_json_read(int dir_fd, struct run_info *i)
+{
+	_cleanup_json_ struct json_doc doc = {0};
+	TRY(run_json_parse(dir_fd, &doc));
 	return request_read(&doc.at, i);
+}
+
+nd_err *runinfo_process(const struct run_info *i, struct container_spec *s)
+{
+	_cleanup_json_ struct json_doc doc = {0};
+	struct json_at at;
+	TRY_WRAP(run_json_parse(i->dir.fd, &doc), "read the state of run %.12s", i->dir.id);
+	TRY(json_get_obj(&doc.at, "process", &at));
+	return process_read(&at, s);
 }
 
 static int64_t link_time_ms(int dir_fd, const char *name)

@@ -29,6 +29,7 @@ struct run_info {
 	int64_t created_ms; /* CLOCK_REALTIME */
 	int64_t stop_signal, stop_timeout_ms;
 	int64_t monitor_pid;
+	int64_t memory_limit;
 	bool detach, rm, tty, interactive, privileged, has_health;
 	bool foreign; /* made in another pid namespace: its pids mean nothing here */
 	bool own_pid_ns;
@@ -57,6 +58,8 @@ bool runinfo_exit_appended(int fd, int *ret_status);
  * unreadable (killed before, or on a full disk) still gives id, status, name from its id. */
 nd_must nd_err *runinfo_load(struct run_dir dir, struct run_info *ret);
 nd_must nd_err *runinfo_find(const struct state *s, const char *ref, struct run_info *ret);
+/* The process part of its container, for another process in it; args stay empty. */
+nd_must nd_err *runinfo_process(const struct run_info *i, struct container_spec *s);
 /* Reads the links and the lock again. */
 void runinfo_refresh(struct run_info *i);
 void runinfo_done(struct run_info *i);

@@ -24,7 +24,7 @@ static bool wants_passthrough(const struct run *r)
 	if (q->log.driver == LOG_PASSTHROUGH)
 		return true;
 	return q->log.driver == LOG_DEFAULT && q->rm && q->ready.kind == READY_NONE &&
-	       !q->deadline_ms;
+	       !q->deadline_ms && q->restart.policy == RESTART_NO;
 }
 
 static nd_err *pipe_make(int *ret_ours, int *ret_theirs, bool we_read)

@@ -123,7 +123,7 @@ static void run_free(struct run *r)
 	for (size_t i = 0; i < r->n_events; i++)
 		free(r->events[i].text);
 	free(r->events);
-	free(r->cause_text);
+	cause_done(&r->cause);
 	err_free(r->error);
 }
 

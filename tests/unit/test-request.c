@@ -1,6 +1,5 @@
 /* Tests of supervise/request.c: the texts of --ready, --restart, --log-opt, signals. */
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -119,20 +118,6 @@ static void logs(void **state)
 	}
 }
 
-static void signals(void **state)
-{
-	assert_int_equal(signal_parse("TERM"), SIGTERM);
-	assert_int_equal(signal_parse("sigkill"), SIGKILL);
-	assert_int_equal(signal_parse("9"), SIGKILL);
-	assert_int_equal(signal_parse("RTMIN+3"), SIGRTMIN + 3);
-	assert_int_equal(signal_parse("SIGRTMAX-1"), SIGRTMAX - 1);
-	const char *bad[] = {"", "0", "65", "-1", "SIG", "FOO", "RTMIN+99", "RTMIN+", "RTMAX+1",
-		"SIGSIGTERM", "AVERYLONGSIGNALNAME"};
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		assert_int_equal(signal_parse(bad[i]), -1);
-	assert_string_equal(signal_name_of(SIGTERM), "SIGTERM");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,7 +126,6 @@ int main(void)
 		cmocka_unit_test(ready_refusals),
 		cmocka_unit_test(restarts),
 		cmocka_unit_test(logs),
-		cmocka_unit_test(signals),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
