@@ -34,7 +34,8 @@ static void refuse(struct fact_result *r, const struct tun_trial *t, const char 
 	err_free(caps_effective(&caps));
 	_cleanup_err_ nd_err *e = tun_err(t, netns_owner(0, &owner) ? &owner : NULL, caps);
 	const char *detail = err_find_detail(e), *remedy = err_find_remedy(e);
-	fact_refused(r, t->errnum, t->op, "%s%s: %s%s%s; CapEff %016llx", t->op, where,
+	const char *op = strcmp(t->op, "open") == 0 ? "open " TUN_NODE : t->op;
+	fact_refused(r, t->errnum, op, "%s%s: %s%s%s; CapEff %016llx", op, where,
 		strerror(t->errnum), detail ? "; " : "", detail ? detail : "",
 		(unsigned long long)caps);
 	if (strcmp(e->code, "tun-netns-owner") == 0)
@@ -54,7 +55,7 @@ void try_tun_device(struct fact_result *r)
 		fact_works(r, "open(" TUN_NODE ", O_RDWR) succeeded");
 		return;
 	}
-	refuse(r, &t, "(" TUN_NODE ")");
+	refuse(r, &t, "");
 	size_t n = strlen(r->evidence);
 	if (stat(TUN_NODE, &st) == 0)
 		snprintf(r->evidence + n, sizeof r->evidence - n,

@@ -84,10 +84,15 @@ void try_io_uring(struct fact_result *r)
 	}
 	fact_refused(r, err, op, "/proc/sys/kernel/io_uring_disabled is %s: %s", line,
 		switches[line[0] - '0']);
-	if (err == EPERM && line[0] != '0')
+	if (err == ENOSYS) {
+		r->state = FACT_DENIED;
+		snprintf(r->reason, sizeof r->reason,
+			"the kernel has it, but a seccomp filter says it has not");
+	} else if (err == EPERM && line[0] != '0') {
 		snprintf(r->reason, sizeof r->reason, "kernel.io_uring_disabled is %s", line);
-	else if (err == EPERM)
+	} else if (err == EPERM) {
 		snprintf(r->remedy, sizeof r->remedy,
 			"The kernel allows it: a seccomp filter refuses. Whoever starts this "
 			"container can give it a profile that lets io_uring_setup through.");
+	}
 }
