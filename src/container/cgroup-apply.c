@@ -50,6 +50,11 @@ static nd_err *write_setting(const struct cgroup_dir *d, const struct cgroup_set
 	nd_err *e = err_sys(err, "write", "'%s' to %s", t->value, path);
 	if (err == EINVAL || err == ERANGE)
 		err_code(e, "limit-refused");
+	if (err == EINVAL && str_eq(t->file, "memory.limit_in_bytes"))
+		err_remedy(e, "memory may not exceed the limit of memory and swap together: give "
+			      "--memory-swap too");
+	if (err == EBUSY)
+		err_remedy(e, "the container uses more than this now");
 	return err_wrap(e, "%s", t->option);
 }
 
@@ -242,4 +247,35 @@ nd_err *maker_apply_rules(struct maker *m)
 		"no rules: what the container can reach depends on the device nodes it is given",
 		false);
 	return NULL;
+}
+
+nd_err *cgroup_update(struct cgroup *c, const struct cgroup_limits *limits)
+{
+	TRY(limits_check(limits));
+	uint32_t ctls = limits_controllers(limits);
+	/* All or nothing, as far as can be told beforehand. */
+	for (uint32_t bit = 1; bit <= CTL_NAMED; bit <<= 1) {
+		if (!(ctls & bit) || dir_of(c, bit))
+			continue;
+		_cleanup_free_ char *options = limits_options(limits, bit);
+		return err_remedy(err_new(ND_ABSENT, "limit-unenforceable",
+					  "%s: the container has no %s cgroup", options,
+					  cgroup_ctl_name(bit, false)),
+			"start the container with such a limit; it can then be changed");
+	}
+	for (uint32_t bit = 1; bit <= CTL_NAMED; bit <<= 1) {
+		if (!(ctls & bit))
+			continue;
+		const struct cgroup_dir *d = dir_of(c, bit);
+		_cleanup_settings_ struct cgroup_settings s = {0};
+		limits_settings(limits, bit, d->v2, false, &s);
+		TRY(cgroup_write_settings(d, &s));
+	}
+	const struct cgroup_dir *v2 = dir_v2(c);
+	_cleanup_settings_ struct cgroup_settings s = {0};
+	limits_unified_settings(limits, &s);
+	if (s.n && !v2)
+		return err_new(ND_ABSENT, "limit-unenforceable",
+			"%s: the container has no cgroup v2 group", limits->unified.v[0]);
+	return s.n ? cgroup_write_settings(v2, &s) : NULL;
 }

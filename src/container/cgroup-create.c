@@ -41,28 +41,19 @@ static void add_dir(struct maker *m, struct cgroup_dir d)
 
 static nd_err *check_name(const struct container_spec *s, char **ret_sub)
 {
-	const char *id = s->id, *parent = s->cgroup_parent;
+	const char *id = s->id;
 	if (!id || !*id || strchr(id, '/') || strchr(id, '\n') || str_eq(id, ".") ||
 		str_eq(id, ".."))
 		return err_invalid("'%s' cannot be the name of a cgroup", id ? id : "");
-	if (!parent || !*parent) {
+	if (!s->cgroup_parent) {
 		*ret_sub = str_fmt(CGROUP_PREFIX "%s", id);
 		return NULL;
 	}
-	_cleanup_strv_ struct strv parts = {0};
-	struct buf sub = {0};
-	strv_split(&parts, parent, '/');
-	for (size_t i = 0; i < parts.n; i++) {
-		if (str_eq(parts.v[i], "..") || strchr(parts.v[i], '\n')) {
-			buf_done(&sub);
-			return err_invalid(
-				"--cgroup-parent: '%s' leads out of our own cgroup", parent);
-		}
-		if (*parts.v[i] && !str_eq(parts.v[i], "."))
-			buf_fmt(&sub, "%s/", parts.v[i]);
-	}
-	buf_str(&sub, id);
-	*ret_sub = buf_steal(&sub);
+	_cleanup_free_ char *parent = group_parent(s->cgroup_parent);
+	if (!parent)
+		return err_invalid("--cgroup-parent: '%s' is not a path beneath our own cgroup",
+			s->cgroup_parent);
+	*ret_sub = *parent ? str_fmt("%s/%s", parent, id) : str_dup(id);
 	return NULL;
 }
 

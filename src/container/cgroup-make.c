@@ -10,6 +10,22 @@
 
 #include "base/fd.h"
 
+char *group_parent(const char *text)
+{
+	_cleanup_strv_ struct strv parts = {0};
+	struct buf clean = {0};
+	strv_split(&parts, text, '/');
+	for (size_t i = 0; i < parts.n; i++) {
+		if (str_eq(parts.v[i], "..") || strchr(parts.v[i], '\n')) {
+			buf_done(&clean);
+			return NULL;
+		}
+		if (*parts.v[i] && !str_eq(parts.v[i], "."))
+			buf_fmt(&clean, "%s%s", clean.len ? "/" : "", parts.v[i]);
+	}
+	return buf_steal(&clean);
+}
+
 /* Makes the directories above PATH that are missing, from `base` on. */
 static nd_err *make_above(const char *base, char *path)
 {
@@ -31,7 +47,7 @@ nd_err *group_mkdir(const char *base, char *path)
 		int err = errno;
 		if (tries == 4)
 			return err_sys(err, "mkdir", "%s", path);
-		if (err == ENOENT) {
+		if (err == ENOENT && strchr(path + strlen(base) + 1, '/')) {
 			TRY(make_above(base, path));
 		} else if (err == EEXIST) {
 			/* Left by a run of the same id that was killed; empty, or not ours to take.

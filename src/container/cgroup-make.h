@@ -12,6 +12,10 @@
 /* Groups beneath the default parent are OWN/nidus-ID: no directory is left behind. */
 #define CGROUP_PREFIX "nidus-"
 
+/* A parent as the user wrote it ("/a//b/"), without extra slashes and dots; NULL where it leads
+ * out.  The caller frees. */
+char *group_parent(const char *text);
+
 /* Makes SUB (as "nidus-ID" or "PARENT/ID") beneath our own group of a v1 hierarchy and
  * opens `tasks`.  An errnum of ENOENT in the root error: no such hierarchy is mounted
  * there. */

@@ -125,6 +125,8 @@ static const char *id_of(const char *path, const char *parent)
 	if (!parent)
 		return str_eq(name, CGROUP_LEAF) ? NULL : str_after(name, CGROUP_PREFIX);
 	size_t n = strlen(parent);
+	if (!n)
+		return name;
 	if ((size_t)(name - path) < n + 2)
 		return NULL;
 	const char *at = name - 1 - n;
@@ -159,6 +161,9 @@ static void find_one(int dir_fd, const char *path, void *arg)
 
 static nd_err *find_all(const char *parent, const char *id, struct cgroup *ret)
 {
+	/* Without a parent or an id every group would be one of ours. */
+	if (parent && !*parent && !id)
+		return NULL;
 	_cleanup_cgroup_place_ struct cgroup_place place = {0};
 	TRY(cgroup_place_read(&place));
 	if (!place.n)
@@ -175,7 +180,8 @@ static nd_err *find_all(const char *parent, const char *id, struct cgroup *ret)
 nd_err *cgroup_find(const char *parent, const char *id, struct cgroup *ret)
 {
 	struct cgroup c = CGROUP_NONE;
-	nd_err *e = find_all(parent, id, &c);
+	_cleanup_free_ char *clean = parent ? group_parent(parent) : NULL;
+	nd_err *e = parent && !clean ? NULL : find_all(clean, id, &c);
 	if (e) {
 		cgroup_done(&c);
 		return e;
@@ -226,8 +232,12 @@ nd_err *cgroup_gc(const char *parent, bool (*is_live)(const char *id, void *arg)
 {
 	_cleanup_cgroup_ struct cgroup c = CGROUP_NONE;
 	size_t removed = 0;
-	TRY(find_all(parent, NULL, &c));
-	const struct gc gc = {parent, is_live, arg};
+	_cleanup_free_ char *clean = parent ? group_parent(parent) : NULL;
+	*ret_removed = 0;
+	if (parent && !clean)
+		return NULL;
+	TRY(find_all(clean, NULL, &c));
+	const struct gc gc = {clean, is_live, arg};
 	keep_empty(&c, &gc);
 	if (c.n) {
 		/* A group is empty for a moment between being made and being joined: what is

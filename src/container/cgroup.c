@@ -148,3 +148,44 @@ nd_err *cgroup_load(const char *text, struct cgroup *ret)
 	*ret = c;
 	return NULL;
 }
+
+/* What follows our group's name in the leader's own path: "" or "/init.scope". */
+static char *beneath(const struct cgroup_dir *d, pid_t leader)
+{
+	_cleanup_free_ char *file = str_fmt("/proc/%d/cgroup", (int)leader);
+	const char *name = strrchr(d->path, '/');
+	_cleanup_cgroup_place_ struct cgroup_place place = {0};
+	struct buf text = {0};
+	nd_err *e = file_read(AT_FDCWD, file, 1 << 20, &text);
+	if (e) {
+		err_free(e);
+		return NULL;
+	}
+	cgroup_place_parse(&place, &text);
+	const struct cgroup_hier *v2 = cgroup_hier_v2(&place);
+	const char *at = v2 ? strstr(v2->own, name) : NULL;
+	if (!at)
+		return NULL;
+	at += strlen(name);
+	return *at == '/' || *at == '\0' ? str_dup(at) : NULL;
+}
+
+nd_err *cgroup_reopen(struct cgroup *c, pid_t leader)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		const struct cgroup_dir *d = &c->dirs[i];
+		char taken[512];
+		if (!d->v2)
+			continue;
+		_cleanup_free_ char *control = str_fmt("%s/cgroup.subtree_control", d->path);
+		_cleanup_free_ char *rest = NULL;
+		if (file_read_line(AT_FDCWD, control, taken, sizeof taken) > 0)
+			rest = beneath(d, leader);
+		_cleanup_free_ char *path = str_fmt("%s%s", d->path, rest ? rest : "");
+		fd_done(&c->clone_fd);
+		c->clone_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (c->clone_fd < 0)
+			return err_sys(errno, "open", "%s", path);
+	}
+	return NULL;
+}

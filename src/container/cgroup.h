@@ -46,6 +46,11 @@ nd_must nd_err *cgroup_create(
  * privileges: joins v1 groups, and v2 too unless it was cloned into it.  Works for a
  * loaded one as well.  No allocation.  False leaves errno. */
 bool cgroup_join_child(const struct cgroup *c, bool cloned_into);
+/* Opens clone_fd of a loaded one, so that another process of the container can be cloned into
+ * it: `leader` is one of its processes, in our pid namespace.  Where a workload that manages
+ * cgroups itself has taken the controllers of its own group, no process may be put
+ * there; then it is the leader's group beneath.  Nothing to do, and no error, on v1. */
+nd_must nd_err *cgroup_reopen(struct cgroup *c, pid_t leader);
 /* In the child, once it is in its own user namespace: the weaker rungs, if any were taken. */
 bool cgroup_weaker_child(const struct cgroup *c);
 /* In the parent, once the child has joined: closes clone_fd and the join descriptors. */
@@ -91,9 +96,9 @@ nd_must nd_err *cgroup_kill(struct cgroup *c, int64_t deadline_ms);
 nd_must nd_err *cgroup_freeze(struct cgroup *c, bool frozen, int64_t deadline_ms);
 /* Removes the groups and all beneath, deepest first.  Groups that are gone are success. */
 nd_must nd_err *cgroup_remove(struct cgroup *c, int64_t deadline_ms);
-/* Writes new limits (those that are set) into existing groups. */
-nd_must nd_err *cgroup_update(
-	struct cgroup *c, const struct cgroup_limits *limits, struct plan *plan);
+/* Writes new limits (those that are set) into existing groups; nothing is written when the
+ * container lacks the group for one of them. */
+nd_must nd_err *cgroup_update(struct cgroup *c, const struct cgroup_limits *limits);
 
 /* The groups of a run, by name alone, wherever in the visible tree they are. */
 nd_must nd_err *cgroup_find(const char *parent, const char *id, struct cgroup *ret);

@@ -12,16 +12,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/bpf.h>
+
 #include "base/fd.h"
 #include "base/opt.h"
 #include "base/spawn.h"
 #include "container/cgroup.h"
+#include "container/devrules.h"
 #include "kernel/sys.h"
 
 struct request {
 	struct container_spec s;
 	const char *view; /* a directory to mount the container's view on */
-	bool rules, kill_at_once, devices_all;
+	bool rules, kill_at_once;
+	int64_t again; /* new memory limit, written while the command runs */
 };
 
 static bool number(const char *text, int64_t *ret)
@@ -106,6 +110,8 @@ static int parse(int argc, char **argv, struct request *r)
 			r->kill_at_once = n;
 		else if (str_eq(o, "rules"))
 			r->rules = n;
+		else if (str_eq(o, "update-memory"))
+			r->again = n;
 		else
 			return -1;
 	}
@@ -147,6 +153,53 @@ static int child(const struct request *r, const struct cgroup *c, char **argv)
 	execvp(argv[0], argv);
 	perror(argv[0]);
 	return 127;
+}
+
+static int sys_bpf(int cmd, union bpf_attr *attr)
+{
+	return (int)syscall(SYS_bpf, cmd, attr, sizeof *attr);
+}
+
+/* A filter of somebody else on the same group, which must stay. */
+static void attach_foreign(int group_fd)
+{
+	struct bpf_insn allow[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 1}, {.code = BPF_JMP | BPF_EXIT}};
+	union bpf_attr load = {.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
+		.insns = (uint64_t)(uintptr_t)allow,
+		.insn_cnt = 2,
+		.license = (uint64_t)(uintptr_t) "Apache-2.0"};
+	_cleanup_fd_ int fd = sys_bpf(BPF_PROG_LOAD, &load);
+	union bpf_attr attach = {.target_fd = (uint32_t)group_fd,
+		.attach_bpf_fd = (uint32_t)fd,
+		.attach_type = BPF_CGROUP_DEVICE,
+		.attach_flags = BPF_F_ALLOW_MULTI};
+	if (fd < 0 || sys_bpf(BPF_PROG_ATTACH, &attach) < 0)
+		perror("attach a filter");
+}
+
+static int64_t count_filters(int group_fd)
+{
+	uint32_t ids[64];
+	union bpf_attr query = {.query = {.target_fd = (uint32_t)group_fd,
+					.attach_type = BPF_CGROUP_DEVICE,
+					.prog_ids = (uint64_t)(uintptr_t)ids,
+					.prog_cnt = 64}};
+	return sys_bpf(BPF_PROG_QUERY, &query) < 0 ? -1 : (int64_t)query.query.prog_cnt;
+}
+
+/* Rules again on the same group: ours are replaced, nobody else's. */
+static void rules_again(const struct request *r, const struct cgroup *c, struct json_out *o)
+{
+	if (!r->rules || c->clone_fd < 0)
+		return;
+	attach_foreign(c->clone_fd);
+	nd_err *e = NULL;
+	for (int i = 0; i < 3 && !e; i++)
+		e = devrules_attach_v2(c->clone_fd, r->s.device_rules, r->s.n_device_rules);
+	jo_err(o, "rules_again", e);
+	jo_int(o, "filters", count_filters(c->clone_fd));
+	err_free(e);
 }
 
 static void print_stats(struct json_out *o, const struct cgroup *c, pid_t pid)
@@ -197,9 +250,14 @@ static int run(const struct request *r, char **argv)
 	}
 	if (pid == 0)
 		_exit(child(r, &c, argv));
-	cgroup_joined(&c);
 	struct json_out o = {.indent = -1};
 	jo_open(&o, NULL, '{');
+	rules_again(r, &c, &o);
+	cgroup_joined(&c);
+	if (r->again) {
+		e = cgroup_update(&c, &(struct cgroup_limits){.memory = r->again});
+		jo_err(&o, "update", e);
+	}
 	plan_json(&plan, &o, "plan");
 	if (r->kill_at_once) {
 		usleep(300000);

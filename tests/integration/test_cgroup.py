@@ -118,6 +118,22 @@ def test_two_mebibytes_are_enough_to_start():
     assert tool("true", memory="2m").json["status"] == 0
 
 
+def test_memory_limit_is_changed():
+    needs("memory")
+    ran = tool("sleep", "0.2", memory="64m", update_memory="128m")
+    assert ran.json["update"] is None
+    assert ran.json["stats"]["memory_limit"] == 128 << 20
+    if v1():
+        ran = tool("sleep", "0.2", memory="64m", memory_swap="64m", update_memory="128m")
+        assert "--memory-swap" in json.dumps(ran.json["update"])
+
+
+def test_limit_without_a_group_cannot_be_changed():
+    needs("pids")
+    ran = tool("sleep", "0.2", pids=5, update_memory="32m")
+    assert "--memory: the container has no memory cgroup" in json.dumps(ran.json["update"])
+
+
 def test_pids_limit_refuses_fork():
     needs("pids")
     ran = tool("sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do sleep 5 & done; echo made", pids=5, check=False)
@@ -311,6 +327,8 @@ def test_device_rules_by_bpf_on_v2():
         pytest.skip("device filters are refused here: %s" % left)
     assert "/dev/full: Operation not permitted" in ran.err and "/dev/null" not in ran.err
     assert ran.out == "there"
+    # Attached three times more: one filter of ours, and the stranger's.
+    assert ran.json["rules_again"] is None and ran.json["filters"] == 2
 
 
 USER = ("setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups")

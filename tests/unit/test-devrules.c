@@ -55,35 +55,52 @@ static int unsupported(const struct bpf_insn *i)
 static int execute(const struct bpf_insn *prog, size_t n, const struct bpf_cgroup_dev_ctx *ctx)
 {
 	uint64_t reg[11] = {0};
-	for (size_t pc = 0, steps = 0; pc < n && steps < 10000; pc++, steps++) {
+	/* No jumps, so a step is an instruction. */
+	for (size_t pc = 0; pc < n; pc++) {
 		const struct bpf_insn *i = &prog[pc];
-		uint32_t dst = (uint32_t)reg[i->dst_reg], imm = (uint32_t)i->imm;
+		uint64_t *dst = &reg[i->dst_reg];
+		uint64_t by =
+			BPF_SRC(i->code) == BPF_X ? reg[i->src_reg] : (uint64_t)(int64_t)i->imm;
 		switch (i->code) {
 		case BPF_LDX | BPF_MEM | BPF_W: {
 			uint32_t v;
 			assert_int_equal(i->src_reg, 1);
 			assert_true(i->off >= 0 && (size_t)i->off + 4 <= sizeof *ctx);
 			memcpy(&v, (const char *)ctx + i->off, 4);
-			reg[i->dst_reg] = v;
+			*dst = v;
 			break;
 		}
-		case BPF_ALU | BPF_MOV | BPF_X:
-			reg[i->dst_reg] = (uint32_t)reg[i->src_reg];
+		case BPF_LD | BPF_IMM | BPF_DW:
+			assert_true(pc + 1 < n);
+			*dst = (uint32_t)i->imm | (uint64_t)(uint32_t)prog[++pc].imm << 32;
 			break;
+		case BPF_ALU64 | BPF_MOV | BPF_X:
 		case BPF_ALU64 | BPF_MOV | BPF_K:
-			reg[i->dst_reg] = (uint64_t)(int64_t)i->imm;
+			*dst = by;
 			break;
-		case BPF_ALU | BPF_RSH | BPF_K:
-			reg[i->dst_reg] = dst >> imm;
+		case BPF_ALU64 | BPF_AND | BPF_X:
+		case BPF_ALU64 | BPF_AND | BPF_K:
+			*dst &= by;
 			break;
-		case BPF_ALU | BPF_AND | BPF_K:
-			reg[i->dst_reg] = dst & imm;
+		case BPF_ALU64 | BPF_OR | BPF_X:
+		case BPF_ALU64 | BPF_OR | BPF_K:
+			*dst |= by;
 			break;
-		case BPF_JMP32 | BPF_JNE | BPF_K:
-			pc += dst != imm ? (size_t)i->off : 0;
+		case BPF_ALU64 | BPF_XOR | BPF_X:
+		case BPF_ALU64 | BPF_XOR | BPF_K:
+			*dst ^= by;
 			break;
-		case BPF_JMP32 | BPF_JEQ | BPF_K:
-			pc += dst == imm ? (size_t)i->off : 0;
+		case BPF_ALU64 | BPF_LSH | BPF_K:
+			*dst <<= by;
+			break;
+		case BPF_ALU64 | BPF_RSH | BPF_K:
+			*dst >>= by;
+			break;
+		case BPF_ALU64 | BPF_ARSH | BPF_K:
+			*dst = (uint64_t)((int64_t)*dst >> by);
+			break;
+		case BPF_ALU64 | BPF_NEG:
+			*dst = -*dst;
 			break;
 		case BPF_JMP | BPF_EXIT:
 			return (int)reg[0];
