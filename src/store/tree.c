@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "kernel/sys.h"
 
 enum { DIR_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
 
@@ -150,6 +151,14 @@ static nd_err *descend(struct tree *t, int dir_fd, const char *name, const char 
 	return open_dir(dir_fd, name, ret);
 }
 
+/* The parent of a path in one call, as by components it would take as many calls as there
+ * are; -1 where something is missing or a link, or without openat2(2). */
+static int open_deep(int dir_fd, const char *path)
+{
+	_cleanup_free_ char *parent = str_ndup(path, (size_t)(strrchr(path, '/') - path));
+	return sys_openat2(dir_fd, parent, DIR_FLAGS, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+}
+
 nd_err *tree_parent(struct tree *t, const char *path, const struct tar_entry *make, int *ret_fd,
 	const char **ret_name)
 {
@@ -169,6 +178,10 @@ nd_err *tree_parent(struct tree *t, const char *path, const struct tar_entry *ma
 		}
 		if (depth < TREE_CACHE)
 			forget_levels(t, depth);
+		if (depth == TREE_CACHE && (t->deep_fd = open_deep(above, path + at)) >= 0) {
+			at = (size_t)(strrchr(path, '/') + 1 - path);
+			break;
+		}
 		TRY(descend(t, above, name, path, at + n, make, &fd));
 		if (depth < TREE_CACHE) {
 			t->levels[t->n_levels].name = steal_ptr(&name);

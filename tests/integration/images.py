@@ -43,11 +43,11 @@ def opaque(folder):
 
 
 def tar(*entries, form=tarfile.PAX_FORMAT, end=True):
-    out = b""
+    out = []
     for info, data in entries:
         # surrogateescape lets arbitrary bytes stand in xattr values
-        out += info.tobuf(form, "utf-8", "surrogateescape") + data + b"\0" * (-len(data) % 512)
-    return out + (b"\0" * 1024 if end else b"")
+        out += [info.tobuf(form, "utf-8", "surrogateescape"), data, b"\0" * (-len(data) % 512)]
+    return b"".join(out) + (b"\0" * 1024 if end else b"")
 
 
 def digest(data):
