@@ -48,7 +48,7 @@ static nd_err *resolve_root(struct run_job *j, const char *text)
 		strv_copy(&root->layers, &j->image.layers);
 		j->r.image_id = str_dup(j->image.id);
 	}
-	TRY(data_make(j->id, &root->state_dir));
+	j->wants_data = true;
 	return NULL;
 }
 
@@ -130,8 +130,6 @@ static int run_run(void *target, char **args, size_t n_args)
 		e = run_dry(&j, &result.status);
 	else if (!e)
 		e = supervise_run(&j.r, &result);
-	else if (j.r.spec.rootfs.state_dir)
-		err_free(data_remove(j.id));
 	if (e)
 		result.status = run_report(&j, e, result.status);
 	run_job_done(&j);

@@ -19,14 +19,16 @@ struct run_job {
 	struct net_state net_state;
 	uint8_t mac[6];
 	struct plan plan; /* what was decided before the container */
+	bool wants_data;  /* the root is copy-on-write: its changes need a directory */
 	bool progress_shown;
 };
 
 /* run_request.c: life, readiness, log, health from the options. */
 nd_must nd_err *run_request_fill(struct run_job *j);
 void run_job_done(struct run_job *j);
-/* run_net.c: the network part of the request, its hook and its cleanup. */
+/* run_net.c: the network part of the request and its hook; then what it takes beforehand. */
 nd_must nd_err *run_network(struct run_job *j);
+nd_must nd_err *run_network_prepare(struct run_job *j);
 /* run_report.c: words for people. */
 void run_progress(void *job, uint64_t done, uint64_t total);
 int run_report(struct run_job *j, nd_err *e, int status); /* frees e */

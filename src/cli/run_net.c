@@ -45,6 +45,7 @@ nd_err *run_network(struct run_job *j)
 	j->net.best_effort = j->o->best_effort;
 	TRY(parse_addresses(j));
 	j->r.network = str_dup(j->network);
+	j->net.mode = NET_HOST;
 	if (str_eq(j->network, "joined"))
 		return NULL;
 	TRY(net_mode_parse(j->network, &j->net.mode));
@@ -52,7 +53,12 @@ nd_err *run_network(struct run_job *j)
 		j->net.mode = NET_AUTO;
 	if (j->net.mode == NET_USER && !j->o->network)
 		j->net.mode = NET_AUTO;
-	if (j->o->dry_run)
+	return NULL;
+}
+
+nd_err *run_network_prepare(struct run_job *j)
+{
+	if (str_eq(j->network, "joined"))
 		return NULL;
 	if (j->net.mode != NET_HOST && j->net.mode != NET_NONE) {
 		_cleanup_state_ struct state st = {.runs_fd = -1};
@@ -64,6 +70,5 @@ nd_err *run_network(struct run_job *j)
 		j->r.hooks.network = connect_network;
 		j->r.hooks.arg = j;
 	}
-	TRY(net_prepare(&j->net, &j->plan, &j->net_state));
-	return NULL;
+	return net_prepare(&j->net, &j->plan, &j->net_state);
 }

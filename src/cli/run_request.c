@@ -6,6 +6,14 @@
 #include "kernel/names.h"
 #include "supervise/data.h"
 
+static nd_err *prepare(struct run_request *r, void *arg)
+{
+	struct run_job *j = arg;
+	if (j->wants_data)
+		TRY(data_make(j->id, &r->spec.rootfs.state_dir));
+	return run_network_prepare(j);
+}
+
 static nd_err *cleanup(const struct run_request *r, void *arg)
 {
 	struct run_job *j = arg;
@@ -109,6 +117,7 @@ nd_err *run_request_fill(struct run_job *j)
 	strv_copy(&r->ports, &o->publish);
 	TRY(life(j));
 	TRY(run_network(j));
+	r->prepare = prepare;
 	r->cleanup = cleanup;
 	r->arg = j;
 	r->tell.warning = run_warning;

@@ -32,7 +32,8 @@ static void is_ready(struct run *r)
 	ready_stop(r, true);
 	r->reached_ready = true;
 	run_event(r, "ready", "%s", r->req->ready.text ? r->req->ready.text : "started");
-	link_set(r->dir.fd, "ready", "1");
+	if (r->req->ready.kind != READY_NONE)
+		link_set(r->dir.fd, "ready", "1");
 	attach_tell(r, CH_READY, NULL, 0, true);
 }
 

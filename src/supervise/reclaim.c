@@ -13,7 +13,9 @@
 
 #include "base/spawn.h"
 #include "container/cgroup.h"
+#include "net/net.h"
 #include "supervise/control.h"
+#include "supervise/data.h"
 #include "supervise/stop.h"
 
 enum { KILL_MS = 5000 };
@@ -52,14 +54,20 @@ static nd_err *cgroups_reclaim(struct run_info *i, bool dry, struct reclaimed *r
 	return cgroup_remove(&group, KILL_MS);
 }
 
-/* The upper directory of the root: a folder of ours named after the run. */
-static nd_err *root_state_remove(struct run_info *i, bool dry, struct reclaimed *ret)
+/* What it changed in its root, and its volumes without a name: all called after it. */
+static nd_err *data_reclaim(struct run_info *i, bool dry, struct reclaimed *ret)
 {
-	if (!i->root_state || !strstr(i->root_state, i->dir.id) ||
-		faccessat(AT_FDCWD, i->root_state, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-		return NULL;
-	strv_fmt(&ret->lines, "run %.12s: files %s", i->dir.id, i->root_state);
-	return dry ? NULL : tree_remove(AT_FDCWD, i->root_state);
+	if (i->root_state && faccessat(AT_FDCWD, i->root_state, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		strv_fmt(&ret->lines, "run %.12s: files %s", i->dir.id, i->root_state);
+	return dry ? NULL : data_remove(i->dir.id);
+}
+
+static nd_err *network_reclaim(const struct state *s, struct run_info *i)
+{
+	_cleanup_fd_ int fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(errno, "open", "%s", s->path);
+	return net_teardown(fd, i->dir.id, NULL);
 }
 
 /* A name is only ours to free if it is claimed by this run. */
@@ -72,10 +80,12 @@ nd_err *run_reclaim(const struct state *s, struct run_info *i, bool dry, struct 
 {
 	process_reclaim(i, dry, ret);
 	TRY_WRAP(cgroups_reclaim(i, dry, ret), "reclaim run %.12s", i->dir.id);
+	if (!dry)
+		TRY_WRAP(network_reclaim(s, i), "reclaim run %.12s", i->dir.id);
 	bool described = i->created_ms != 0;
 	if (!i->rm && described)
 		return NULL;
-	TRY_WRAP(root_state_remove(i, dry, ret), "reclaim run %.12s", i->dir.id);
+	TRY_WRAP(data_reclaim(i, dry, ret), "reclaim run %.12s", i->dir.id);
 	strv_fmt(&ret->lines, "run %.12s: its folder", i->dir.id);
 	ret->removed = true;
 	if (!dry)
@@ -121,7 +131,7 @@ nd_err *run_remove(const struct state *s, struct run_info *i, bool force)
 	struct reclaimed done = {0};
 	nd_err *e = run_reclaim(s, i, false, &done);
 	if (!e && !done.removed)
-		e = root_state_remove(i, false, &done);
+		e = data_reclaim(i, false, &done);
 	if (!e && !done.removed)
 		e = folder_remove(s, i);
 	reclaimed_done(&done);
@@ -146,6 +156,42 @@ static nd_err *names_gc(
 		if (!dry)
 			unlinkat(s->runs_fd, e->d_name, 0);
 	}
+	return NULL;
+}
+
+/* Asked by the network whose address a record is. */
+static bool run_lives(const char *id, void *arg)
+{
+	const struct state *s = arg;
+	_cleanup_run_dir_ struct run_dir d = {.fd = -1};
+	nd_err *e = run_dir_open(s, id, &d);
+	if (e) {
+		err_free(e);
+		return false;
+	}
+	return run_dir_alive(&d, false) || run_dir_newborn(&d);
+}
+
+static nd_err *network_gc(
+	const struct state *s, bool dry, void (*line)(void *arg, const char *text), void *arg)
+{
+	struct net_gc_report n = {0};
+	_cleanup_fd_ int fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dry || fd < 0)
+		return NULL;
+	TRY(net_gc(fd, run_lives, (void *)s, &n));
+	const struct {
+		size_t n;
+		const char *what;
+	} kinds[] = {{n.leases, "address"}, {n.links, "link"}, {n.rules, "port rule"},
+		{n.helpers, "network helper"}, {n.bridge, "bridge"}};
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (kinds[i].n) {
+			_cleanup_free_ char *text =
+				str_fmt("network: %zu %s%s of runs that are gone", kinds[i].n,
+					kinds[i].what, kinds[i].n == 1 ? "" : "s");
+			line(arg, text);
+		}
 	return NULL;
 }
 
@@ -174,9 +220,11 @@ nd_err *runs_gc(
 		else if (e)
 			first = e;
 	}
-	nd_err *e = names_gc(s, dry, line, arg);
-	if (!first)
-		return e;
-	err_free(e);
+	nd_err *others[] = {names_gc(s, dry, line, arg), network_gc(s, dry, line, arg)};
+	for (size_t k = 0; k < ARRAY_SIZE(others); k++)
+		if (first)
+			err_free(others[k]);
+		else
+			first = others[k];
 	return first;
 }

@@ -47,6 +47,7 @@ static void request_json(struct json_out *o, const struct run_request *r, const 
 	jo_strv(o, "args", &r->spec.args);
 	jo_bool(o, "detach", r->detach);
 	jo_bool(o, "rm", r->rm);
+	jo_bool(o, "asks_ready", r->ready.kind != READY_NONE);
 	jo_bool(o, "tty", r->spec.tty);
 	jo_bool(o, "interactive", r->interactive);
 	/* For those who clean up after a kill, when only this file tells. */
@@ -124,8 +125,11 @@ uint64_t pid_start_time(pid_t pid)
 {
 	char path[40], text[1024];
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	if (file_read_line(AT_FDCWD, path, text, sizeof text) <= 0)
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	if (n <= 0)
 		return 0;
+	text[n] = '\0';
 	/* The name in parentheses may hold anything; fields count from after the last ')'. */
 	const char *p = strrchr(text, ')');
 	uint64_t value = 0;
@@ -150,6 +154,7 @@ static nd_err *request_read(const struct json_at *o, struct run_info *i)
 	TRY(json_get_strv(o, "args", &i->args));
 	TRY(json_get_bool(o, "detach", &i->detach));
 	TRY(json_get_bool(o, "rm", &i->rm));
+	TRY(json_get_bool(o, "asks_ready", &i->asks_ready));
 	TRY(json_get_bool(o, "tty", &i->tty));
 	TRY(json_get_bool(o, "interactive", &i->interactive));
 	TRY(json_get_str(o, "cgroup_parent", &i->cgroup_parent));
@@ -227,7 +232,7 @@ void runinfo_refresh(struct run_info *i)
 	i->cgroup = link_get(fd, "cgroup", text, sizeof text) ? str_dup(text) : NULL;
 	free(i->health);
 	i->health = link_get(fd, "health", text, sizeof text) ? str_dup(text) : NULL;
-	i->ready = link_get(fd, "ready", text, sizeof text);
+	i->ready = i->pid && (!i->asks_ready || link_get(fd, "ready", text, sizeof text));
 	bool ended = link_get(fd, "exit", text, sizeof text) &&
 		     sscanf(text, "%d %" SCNd64 " %" SCNd64 " %63s", &i->exit_code, &i->ended_ms,
 			     &i->started_ms, why) == 4;

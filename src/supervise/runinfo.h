@@ -30,6 +30,7 @@ struct run_info {
 	int64_t stop_signal, stop_timeout_ms;
 	int64_t monitor_pid;
 	int64_t memory_limit;
+	bool asks_ready; /* --ready was given */
 	bool detach, rm, tty, interactive, privileged, has_health;
 	bool foreign; /* made in another pid namespace: its pids mean nothing here */
 	bool own_pid_ns;

@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/spawn.h"
 #include "supervise/client.h"
+#include "supervise/data.h"
 #include "supervise/reclaim.h"
 #include "supervise/run.h"
 
@@ -96,7 +97,14 @@ static nd_err *prepare(struct run *r)
 		q->command_line = strv_join(&q->spec.args, " ");
 	TRY(state_open(&r->state));
 	TRY(folder_make(r));
-	return NULL;
+	nd_err *e = q->prepare ? q->prepare(q, q->arg) : NULL;
+	if (e) {
+		if (q->cleanup)
+			err_free(q->cleanup(q, q->arg));
+		err_free(data_remove(r->dir.id));
+		err_free(run_dir_remove(&r->state, r->dir.id, q->name));
+	}
+	return e;
 }
 
 /* In the monitor, because run.json names its pid. */

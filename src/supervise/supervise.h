@@ -21,9 +21,14 @@ struct run_request {
 	 * the caller's.  Everything in here is freed by run_request_done(). */
 	struct container_spec spec;
 	struct container_hooks hooks; /* handed to every container_start() */
-	/* Takes back what the hooks or the caller made outside of the container (links, port
-	 * forwards, the upper directory when `rm`); called once, when the run is over.  May be
-	 * NULL. It must also be possible to do the same later from the id alone, for gc. */
+	/* Makes what the run needs outside of its container and its folder (upper directory,
+	 * addresses); called in the caller's process once the folder stands, so that a kill at any
+	 * moment leaves nothing without an owner.  May be NULL. */
+	nd_err *(*prepare)(struct run_request *r, void *arg);
+	/* Takes back what `prepare`, the hooks or the caller made outside of the container (links,
+	 * port forwards, the upper directory when `rm`); called once, when the run is over, also
+	 * after a failed `prepare`.  May be NULL. It must also be possible to do the same later
+	 * from the id alone, for gc. */
 	nd_err *(*cleanup)(const struct run_request *r, void *arg);
 	void *arg;
 
