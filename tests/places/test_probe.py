@@ -2,6 +2,7 @@
 import os
 import re
 import stat
+import time
 
 import pytest
 
@@ -25,12 +26,24 @@ def leftovers(binary):
                 found.append("process " + pid)
         except OSError:
             pass
-    return found
+    return set(found)
+
+
+def assert_nothing_new(before, binary):
+    """Another nidus may be asking at the same time: what is only its own goes away again."""
+    left = leftovers(binary) - before
+    for _ in range(30):
+        if not left:
+            return
+        time.sleep(0.1)
+        left &= leftovers(binary)
+    assert not left
 
 
 @pytest.mark.parametrize("name", PLACES)
 def test_every_fact_is_answered(place_of, name):
     place = place_of(name)
+    before = leftovers(place.nidus)
     answers = place.probe()
     assert len(answers) > 60
     for fact in answers.values():
@@ -42,7 +55,7 @@ def test_every_fact_is_answered(place_of, name):
         if fact["state"] != "works":
             assert fact["reason"] and fact["remedy"], where
             assert "\n" not in fact["reason"], where
-    assert not leftovers(place.nidus)
+    assert_nothing_new(before, place.nidus)
 
 
 @pytest.mark.parametrize("name, kind", [
