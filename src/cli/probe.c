@@ -93,7 +93,16 @@ static nd_err *unknown_name(const char *name)
 			     "that begin so.");
 }
 
-/* The facts that the operands name, in the order of the table, each once. */
+static bool is_wanted(const struct fact *f, char **names, size_t n_names)
+{
+	for (size_t k = 0; k < n_names; k++)
+		if (fact_matches(f, names[k]))
+			return true;
+	return n_names == 0;
+}
+
+/* The facts that the operands name, each once; groups in the order in which the table
+ * begins them, whole. */
 static nd_err *choose(char **names, size_t n_names, struct asked *a)
 {
 	for (size_t k = 0; k < n_names; k++) {
@@ -105,12 +114,15 @@ static nd_err *choose(char **names, size_t n_names, struct asked *a)
 	}
 	a->list = mem_alloc(n_facts * sizeof *a->list);
 	a->results = mem_alloc(n_facts * sizeof *a->results);
+	_cleanup_strv_ struct strv groups = {0};
 	for (size_t i = 0; i < n_facts; i++) {
-		bool wanted = n_names == 0;
-		for (size_t k = 0; k < n_names && !wanted; k++)
-			wanted = fact_matches(&facts[i], names[k]);
-		if (wanted)
-			a->list[a->n++] = &facts[i];
+		if (strv_has(&groups, facts[i].group))
+			continue;
+		strv_add(&groups, facts[i].group);
+		for (size_t k = i; k < n_facts; k++)
+			if (str_eq(facts[k].group, facts[i].group) &&
+				is_wanted(&facts[k], names, n_names))
+				a->list[a->n++] = &facts[k];
 	}
 	return NULL;
 }
@@ -160,12 +172,14 @@ static void print_table(const struct asked *a, bool only_failing)
 	}
 	if (only_failing)
 		return;
-	printf("\n%zu facts:", a->n);
+	printf("\n%zu fact%s:", a->n, a->n == 1 ? "" : "s");
+	const char *sep = "";
 	for (int s = 0; s < STATES; s++)
-		if (count[s])
-			printf(" %zu %s%s", count[s], fact_state_name((enum fact_state)s),
-				s == FACT_UNKNOWN ? "" : ",");
-	printf(" asked in %lld ms.  'nidus probe NAME' says how, and what would help.\n",
+		if (count[s]) {
+			printf("%s %zu %s", sep, count[s], fact_state_name((enum fact_state)s));
+			sep = ",";
+		}
+	printf("; asked in %lld ms.  'nidus probe NAME' says how, and what would help.\n",
 		(long long)a->elapsed_ms);
 }
 
