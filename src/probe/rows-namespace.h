@@ -11,7 +11,7 @@
 {
 	.name = "userns", .group = "user namespaces", .try = try_userns,
 	.question = "Can a process get a user namespace of its own?",
-	.how = "A child calls unshare(CLONE_NEWUSER), maps its uid and gid to 0, and uses a right it has there.",
+	.how = "A child calls unshare(CLONE_NEWUSER), maps its uid and gid to 0, and uses a right it has there (to make a UTS namespace).",
 	.remedy = USERNS_HELP,
 },
 {
