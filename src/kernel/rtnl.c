@@ -123,11 +123,8 @@ void rtnl_addr_add(struct nl_batch *q, unsigned index, struct in_addr a, unsigne
 	nl_begin(q, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &h, sizeof h, "add address",
 		inet_ntop(AF_INET, &a, text, sizeof text));
 	nl_put(q, IFA_LOCAL, &a, sizeof a);
+	/* Without IFA_BROADCAST, as ip(8): gVisor refuses it. */
 	nl_put(q, IFA_ADDRESS, &a, sizeof a);
-	if (prefix < 31) {
-		uint32_t broad = a.s_addr | htonl((uint32_t)((1ull << (32 - prefix)) - 1));
-		nl_put_u32(q, IFA_BROADCAST, broad);
-	}
 }
 
 void rtnl_route_add(

@@ -76,6 +76,9 @@ static bool lo_up(int fd)
 	struct ifreq ifr = {.ifr_name = "lo"};
 	if (ioctl(fd, SIOCGIFFLAGS, &ifr) < 0)
 		return false;
+	/* gVisor's comes up by itself and does not know the call. */
+	if (ifr.ifr_flags & IFF_UP)
+		return true;
 	ifr.ifr_flags |= IFF_UP;
 	return ioctl(fd, SIOCSIFFLAGS, &ifr) == 0;
 }
