@@ -263,9 +263,20 @@ nd_err *rtnl_route_each(
 	return nl_dump(s, &q, each_reply, &(struct each){.route = fn, .arg = arg});
 }
 
-unsigned rtnl_index(const struct nl_sock *s, const char *name)
+unsigned rtnl_index(struct nl_sock *s, const char *name)
 {
 	struct ifreq r = {0};
+	struct link_info l;
 	memcpy(r.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
-	return ioctl(s->fd, SIOCGIFINDEX, &r) < 0 ? 0 : (unsigned)r.ifr_ifindex;
+	if (ioctl(s->fd, SIOCGIFINDEX, &r) == 0)
+		return (unsigned)r.ifr_ifindex;
+	/* gVisor's netlink sockets have no ioctls. */
+	if (errno != ENOTTY)
+		return 0;
+	nd_err *e = rtnl_link_get(s, name, &l);
+	if (!e)
+		return l.index;
+	errno = err_root(e)->errnum;
+	err_free(e);
+	return 0;
 }

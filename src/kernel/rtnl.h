@@ -69,5 +69,5 @@ nd_must nd_err *rtnl_route_each(
 bool rtnl_link_read(const struct nl_reply *m, struct link_info *ret);
 bool rtnl_route_read(const struct nl_reply *m, struct route_info *ret);
 
-/* Index of a link through any socket of its network namespace; 0 and errno when there is none. */
-unsigned rtnl_index(const struct nl_sock *s, const char *name);
+/* Index of a link through a socket of its network namespace; 0 and errno when there is none. */
+unsigned rtnl_index(struct nl_sock *s, const char *name);

@@ -117,8 +117,11 @@ fact("proc_sys.overlay")(
                      "mount -t overlay none -o lowerdir=/proc/sys/kernel,upperdir=/mnt/u,workdir=/mnt/w "
                      "/proc/sys/kernel; grep -q truth /proc/sys/kernel/added"))
 
-fact("veth", needs=("ip",))(lambda name: way("n", "ip link add va type veth peer name vb; ip link set va up"))
-fact("bridge", needs=("ip",))(lambda name: way("n", "ip link add br9 type bridge; ip link set br9 up"))
+# gVisor makes the links, but leaves the peer where it is.
+PEER = ("unshare -n sleep 20 & p=$!; trap 'kill $p' EXIT; sleep 0.3; "
+        "ip link add va %s type veth peer name vb netns $p; nsenter -t $p -n ip link show vb")
+fact("veth", needs=("ip", "nsenter"))(lambda name: way("n", PEER % ""))
+fact("bridge", needs=("ip", "nsenter"))(lambda name: way("n", "ip link add br9 type bridge; " + PEER % "master br9"))
 fact("nft", needs=("nft",))(lambda name: way("n", "nft add table inet t; nft add chain inet t c; "
                                                   "nft list tables | grep -q t"))
 fact("tun.own-netns", needs=("ip",))(lambda name: way("n", "ip tuntap add mode tun name t9"))
