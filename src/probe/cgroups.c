@@ -149,7 +149,6 @@ void try_cgroup_delegate(struct fact_result *r)
 		fact_works(r, "a group made beneath %s, one more in it, and pids.max written there",
 			g.parent);
 	snprintf(r->value, sizeof r->value, "%s", version_of(&g));
-	unlinkat(g.lock_fd, "inner", AT_REMOVEDIR);
 }
 
 struct limit {
@@ -325,7 +324,7 @@ static pid_t sleeper_in(const struct group *g)
 		return -1;
 	pid_t pid = trial_fork();
 	if (pid == 0) {
-		if (!group_join(g) || !fd_write_all(ready[1], "x", 1))
+		if (!group_enter(g) || !fd_write_all(ready[1], "x", 1))
 			_exit(1);
 		sleep_in_it();
 	}

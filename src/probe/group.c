@@ -44,11 +44,24 @@ bool group_place(struct fact_result *r, struct cgroup_place *p)
 	return p->n > 0;
 }
 
-/* rmdir, waiting for the last process to be gone from it. */
-static bool remove_group(const char *path)
+/* Ends what is in a group and removes it, waiting for the last process to be gone.  A frozen
+ * one of v1 does not even die of SIGKILL before it is thawed. */
+static bool remove_group(int parent_fd, const char *name, int fd)
 {
+	char text[1024];
+	file_poke(fd, "freezer.state", "THAWED");
+	_cleanup_fd_ int procs = openat(fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	ssize_t n = procs < 0 ? -1 : fd_read_full(procs, text, sizeof text - 1);
+	text[n > 0 ? n : 0] = '\0';
+	for (char *save, *pid = strtok_r(text, "\n", &save); pid;
+		pid = strtok_r(NULL, "\n", &save)) {
+		uint64_t number;
+		if (str_to_u64(pid, &number) && number > 1 && (pid_t)number != getpid())
+			kill((pid_t)number, SIGKILL);
+	}
+	unlinkat(fd, "inner", AT_REMOVEDIR);
 	for (int i = 0; i < GONE_TRIES; i++) {
-		if (rmdir(path) == 0 || errno == ENOENT)
+		if (unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 			return true;
 		if (errno != EBUSY)
 			return false;
@@ -67,7 +80,7 @@ static void sweep(const char *parent)
 		_cleanup_fd_ int fd =
 			openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-			unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+			remove_group(dirfd(d), e->d_name, fd);
 	}
 }
 
@@ -219,27 +232,10 @@ bool group_make(struct fact_result *r, const struct cgroup_hier *h, uint32_t ctl
 	return true;
 }
 
-/* Kills what a trial's children left in it. */
-static void empty_group(const struct group *g)
-{
-	char text[1024];
-	_cleanup_free_ char *file = str_fmt("%s/cgroup.procs", g->path);
-	if (trial_read(file, text, sizeof text) <= 0)
-		return;
-	for (char *save, *pid = strtok_r(text, "\n", &save); pid;
-		pid = strtok_r(NULL, "\n", &save)) {
-		uint64_t n;
-		if (str_to_u64(pid, &n) && n > 1 && (pid_t)n != getpid())
-			kill((pid_t)n, SIGKILL);
-	}
-}
-
 void group_done(struct group *g)
 {
-	if (g->path) {
-		empty_group(g);
-		remove_group(g->path);
-	}
+	if (g->path)
+		remove_group(AT_FDCWD, g->path, g->lock_fd);
 	if (g->switched && !others_came(g)) {
 		_cleanup_free_ char *file = str_fmt("%s/cgroup.subtree_control", g->parent);
 		_cleanup_free_ char *off = str_fmt("-%s", g->switched);
@@ -263,9 +259,12 @@ bool group_read(const struct group *g, const char *file, char *text, size_t size
 	return file_read_line(g->lock_fd, file, text, size) >= 0;
 }
 
-bool group_join(const struct group *g)
+bool group_enter(const struct group *g)
 {
-	return group_write(g, g->v2 ? "cgroup.procs" : "tasks", "0");
+	bool joined = group_write(g, g->v2 ? "cgroup.procs" : "tasks", "0");
+	/* A copy of the descriptor would hold the lock after the trial's death. */
+	fd_close(g->lock_fd);
+	return joined;
 }
 
 int group_run(const struct group *g, int (*fn)(void))
@@ -273,7 +272,7 @@ int group_run(const struct group *g, int (*fn)(void))
 	enum { NOT_JOINED = 99 };
 	pid_t pid = trial_fork();
 	if (pid == 0)
-		_exit(group_join(g) ? fn() : NOT_JOINED);
+		_exit(group_enter(g) ? fn() : NOT_JOINED);
 	int status = pid < 0 ? NOT_JOINED : wait_status(pid);
 	return status == NOT_JOINED ? -1 : status;
 }

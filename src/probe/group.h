@@ -33,7 +33,7 @@ void group_done(struct group *g);
 bool group_write(const struct group *g, const char *file, const char *text);
 /* First line; false leaves errno. */
 bool group_read(const struct group *g, const char *file, char *text, size_t size);
-/* This process joins: v1 by tasks, v2 by cgroup.procs. */
-bool group_join(const struct group *g);
+/* In a child of the trial: joins (v1 by tasks, v2 by cgroup.procs) and lets go of the lock. */
+bool group_enter(const struct group *g);
 /* A child that is in the group and runs fn there: its exit status, -1 if it could not join. */
 int group_run(const struct group *g, int (*fn)(void));

@@ -175,7 +175,7 @@ def listing(*folders):
         for path, dirs, files in os.walk(folder):
             # Of others, who work here at the same time.
             dirs[:] = [d for d in dirs if not d.startswith(("pytest-", "bash_jobs"))]
-            found |= {os.path.join(path, name) for name in dirs + files}
+            found |= {os.path.join(path, name) for name in dirs + files if not name.startswith("cc")}
     return found
 
 
@@ -233,7 +233,7 @@ def own_copy(nidus, tmp_path):
 def test_nothing_is_left_behind(nidus, tmp_path):
     exe = own_copy(nidus, tmp_path)
     nidus("probe", check=True)  # makes the state directory
-    for attempt in range(4):
+    for attempt in range(12):
         # Others may change the machine meanwhile: one quiet round is proof enough.
         before = picture(exe)
         nidus("probe", "--fresh", check=True)
@@ -293,3 +293,20 @@ def test_closed_standard_descriptors(nidus):
     done = subprocess.run(["sh", "-c", 'exec "$0" probe --json userns ptrace 0<&- 2>&-', nidus.path], env=nidus.env,
                           stdout=subprocess.PIPE, text=True, timeout=60)
     assert [f["state"] for f in json.loads(done.stdout)["facts"]] == ["works"] * 2 or done.stdout
+
+
+def test_a_frozen_leftover_is_swept(nidus):
+    """What a killed trial left frozen does not even die of SIGKILL; the next probe thaws and removes it."""
+    answer = nidus.json("probe", "--json", "cgroup.freezer")["facts"][0]
+    if answer["state"] != "works" or answer["value"] != "v1" or not os.access("/sys/fs/cgroup/freezer", os.W_OK):
+        pytest.skip("cgroup.freezer: %s %s %s" % (answer["state"], answer["value"], answer["reason"]))
+    parent = answer["evidence"].split("beneath ")[1].split(" ")[0]
+    path = "%s/nidus-probe-test%d" % (parent, os.getpid())
+    os.mkdir(path)
+    with subprocess.Popen(["sleep", "100"]) as child:
+        for name, value in ("tasks", str(child.pid)), ("freezer.state", "FROZEN"):
+            with open(path + "/" + name, "w") as f:
+                f.write(value)
+        assert nidus("probe", "cgroup.freezer", check=True)
+        assert child.wait(5) == -signal.SIGKILL
+    assert not os.path.exists(path)
