@@ -88,6 +88,7 @@ static nd_err *capabilities(
 {
 	/* A new user namespace has every capability over what it owns. */
 	uint64_t known = caps_known(), missing = 0;
+	s->caps_known = known;
 	uint64_t have = s->ns[NS_USER].mode == NS_HOST ? place->caps & known : known;
 	bool root = !s->user || str_eq(s->user, "root") || str_eq(s->user, "0") ||
 		    str_starts(s->user, "0:") || str_starts(s->user, "root:");

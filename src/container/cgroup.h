@@ -66,10 +66,11 @@ void cgroup_done(struct cgroup *c);
 /* Mounts the container's view on the directory target_fd (O_PATH; "/sys/fs/cgroup" in the
  * new root), in the child after it joined, unshared its mount and cgroup namespaces,
  * and while the place's own tree is still there (place_fd is its root): our own groups are bound
- * from it, which needs no right that a user namespace lacks.  Changes the working directory.  Where
- * no group is ours, the view is empty. */
+ * from it, which needs no right that a user namespace lacks.  `name` is target_fd's absolute name
+ * where it can be trusted, else NULL.  Changes the working directory.  Where no group is ours, the
+ * view is empty. */
 nd_must nd_err *cgroup_mount_view(
-	const struct cgroup *c, int place_fd, int target_fd, bool writable);
+	const struct cgroup *c, int place_fd, int target_fd, const char *name, bool writable);
 /* The place's whole /sys/fs/cgroup, read-only: for a container without a cgroup namespace. */
 nd_must nd_err *cgroup_mount_place(int place_fd, int target_fd);
 

@@ -18,7 +18,9 @@ struct child {
 	bool in_userns;  /* in a user namespace made for this container */
 	struct layer_set *layer_sets; /* container/place.h */
 	size_t n_layer_sets;
-	bool chrooted; /* pivot_root was refused: the old root cannot be let go */
+	bool own_null;              /* /dev/null is a node that we made in our own /dev */
+	bool fresh_proc, fresh_sys; /* /proc, /sys are mounts of our own, with nothing over them */
+	bool chrooted;              /* pivot_root was refused: the old root cannot be let go */
 };
 
 /* rootfs.c: walks the ladder of roots; on return the root is mounted and is the cwd. */

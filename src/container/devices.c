@@ -45,7 +45,7 @@ static int open_parent(struct child *c, const char *path, const char **ret_name)
 	const char *slash = strrchr(path, '/');
 	*ret_name = slash ? slash + 1 : path;
 	if (c->dev_fd >= 0 && str_starts(path, "/dev/") && slash == path + 4)
-		return dup(c->dev_fd);
+		return c->dev_fd;
 	_cleanup_free_ char *dir = str_ndup(path, slash ? (size_t)(slash - path) : 0);
 	return mkdir_in_root(c->root_fd, *dir ? dir : "/", 0755);
 }
@@ -55,21 +55,28 @@ static nd_err *make_node(struct child *c, const struct device_spec *d, bool *can
 	if (!*can_mknod)
 		return bind_node(c, d);
 	const char *name;
-	_cleanup_fd_ int dir = open_parent(c, d->path, &name);
+	int dir = open_parent(c, d->path, &name);
 	if (dir < 0)
 		return err_sys(errno, "open", "the directory of %s", d->path);
 	dev_t dev = makedev((unsigned)d->major, (unsigned)d->minor);
 	if (mknodat(dir, name, type_bits(d->type) | d->mode, dev) < 0) {
-		if (errno == EEXIST)
+		int err = errno;
+		if (dir != c->dev_fd)
+			fd_close(dir);
+		if (err == EEXIST)
 			return NULL;
-		if (errno != EPERM)
-			return err_sys(errno, "mknod", "%s", d->path);
+		if (err != EPERM)
+			return err_sys(err, "mknod", "%s", d->path);
 		*can_mknod = false;
 		return bind_node(c, d);
 	}
+	c->own_null |= dir == c->dev_fd && str_eq(name, "null") && d->major == 1 && d->minor == 3;
+	nd_err *e = NULL;
 	if ((d->uid || d->gid) && fchownat(dir, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(errno, "chown", "%s", d->path);
-	return NULL;
+		e = err_sys(errno, "chown", "%s", d->path);
+	if (dir != c->dev_fd)
+		fd_close(dir);
+	return e;
 }
 
 nd_err *devices_make(struct child *c)

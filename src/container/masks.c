@@ -34,8 +34,37 @@ static int open_null(struct child *c)
 	return -1;
 }
 
+/* Names in a proc or sysfs that we have just mounted lead nowhere else. */
+static bool is_ours(const struct child *c, const char *path)
+{
+	return (c->fresh_proc && str_starts(path, "/proc/")) ||
+	       (c->fresh_sys && str_starts(path, "/sys/"));
+}
+
+/* True: masked, or nothing is there. */
+static bool mask_by_name(const char *path)
+{
+	if (mount("tmpfs", path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		    "nr_blocks=1,nr_inodes=1") == 0 ||
+		errno == ENOENT)
+		return true;
+	/* /dev/null is a node of our own in a /dev of our own. */
+	return errno == ENOTDIR && mount("/dev/null", path, NULL, MS_BIND, NULL) == 0;
+}
+
+static bool make_readonly_by_name(const char *path)
+{
+	if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) < 0)
+		return errno == ENOENT;
+	return mount(NULL, path, NULL,
+		       MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		       NULL) == 0;
+}
+
 static nd_err *mask(struct child *c, const char *path, int *null_fd)
 {
+	if (c->dev_fd >= 0 && c->own_null && is_ours(c, path) && mask_by_name(path))
+		return NULL;
 	int target = open_in_root(c->root_fd, path, O_PATH, 0);
 	if (target < 0)
 		return errno == ENOENT || errno == ENOTDIR || errno == EACCES
@@ -64,6 +93,8 @@ static nd_err *mask(struct child *c, const char *path, int *null_fd)
 
 static nd_err *make_readonly(struct child *c, const char *path)
 {
+	if (is_ours(c, path) && make_readonly_by_name(path))
+		return NULL;
 	int target = open_in_root(c->root_fd, path, O_PATH, 0);
 	if (target < 0)
 		return errno == ENOENT || errno == ENOTDIR || errno == EACCES

@@ -171,22 +171,23 @@ static nd_err *set_propagation(struct child *c, const char *target, unsigned lon
 static nd_err *open_target(struct child *c, const struct mount_spec *m, bool dir, int *ret_fd)
 {
 	bool strict = str_eq(m->type, "proc") || str_eq(m->type, "sysfs");
-	int fd = open_in_root(c->root_fd, m->target, O_PATH | (strict ? O_NOFOLLOW : 0), 0);
+	int flags = O_PATH | (strict ? O_NOFOLLOW : 0) | (dir ? O_DIRECTORY : 0);
+	int fd = open_in_root(c->root_fd, m->target, flags, 0);
 	if (fd < 0 && errno == ENOENT)
 		fd = dir ? mkdir_in_root(c->root_fd, m->target, 0755)
 			 : mkfile_in_root(c->root_fd, m->target, 0644);
+	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP) && dir)
+		return err_new(ND_INVALID, "mount-target",
+			"%s in the container's root is not a directory, but what goes there is one",
+			m->target);
 	if (fd < 0)
 		return err_sys(errno, "open", "%s in the container's root", m->target);
-	if (strict || m->source) {
-		struct stat st;
-		if (fstat(fd, &st) < 0)
-			return err_sys(errno, "fstat", "%s", m->target);
-		if (dir != S_ISDIR(st.st_mode))
-			return err_new(ND_INVALID, "mount-target",
-				"%s in the container's root is %s", m->target,
-				S_ISLNK(st.st_mode) ? "a symbolic link"
-				: dir               ? "not a directory, but what goes there is"
-						    : "a directory, but what goes there is a file");
+	struct stat st;
+	if (!dir && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+		fd_close(fd);
+		return err_new(ND_INVALID, "mount-target",
+			"%s in the container's root is a directory, but what goes there is a file",
+			m->target);
 	}
 	*ret_fd = fd;
 	return NULL;
@@ -222,8 +223,11 @@ static nd_err *make_kernel_fs(struct child *c, const struct mount_spec *m, struc
 {
 	nd_err *e = mount_at(c, target_fd, m->target, m->type, m->source ? m->source : m->type,
 		src->o.flags, src->o.data.data);
-	if (!e)
+	if (!e) {
+		c->fresh_proc |= str_eq(m->target, "/proc");
+		c->fresh_sys |= str_eq(m->target, "/sys");
 		return NULL;
+	}
 	if (e->errnum != EPERM && e->errnum != EBUSY && e->errnum != EACCES)
 		return e;
 	int tree = open_tree(
@@ -265,10 +269,13 @@ static nd_err *make_tmpfs(
 {
 	TRY(mount_at(c, target_fd, m->target, "tmpfs", m->source ? m->source : "tmpfs",
 		src->o.flags & ~(src->o.copy_up ? (unsigned long)MS_RDONLY : 0), src->o.data.data));
+	bool is_dev = str_eq(m->target, "/dev");
+	if (!is_dev && !src->o.copy_up)
+		return NULL;
 	int fd = open_in_root(c->root_fd, m->target, O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0)
 		return err_sys(errno, "open", "%s", m->target);
-	if (str_eq(m->target, "/dev"))
+	if (is_dev)
 		c->dev_fd = fd;
 	if (src->o.copy_up) {
 		int below = openat(target_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -282,16 +289,34 @@ static nd_err *make_tmpfs(
 	return NULL;
 }
 
+/* A directory right in our own /dev: nobody else can have put anything there, so its name
+ * is as good as a descriptor. */
+static bool make_in_dev(struct child *c, const struct mount_spec *m, struct mount_source *src)
+{
+	const char *name = str_after(m->target, "/dev/");
+	if (c->dev_fd < 0 || !name || strchr(name, '/') || src->o.copy_up)
+		return false;
+	if (mkdirat(c->dev_fd, name, 0755) < 0)
+		return false;
+	return mount(m->source ? m->source : m->type, m->target, m->type, src->o.flags,
+		       src->o.data.data) == 0;
+}
+
 static nd_err *make_one(struct child *c, const struct mount_spec *m, struct mount_source *src)
 {
 	if (src->o.flags & MS_BIND)
 		return make_bind(c, m, src);
+	if (make_in_dev(c, m, src))
+		return NULL;
 	int target_fd = -1;
 	TRY(open_target(c, m, true, &target_fd));
 	nd_err *e;
 	if (str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2"))
 		e = c->s->ns[NS_CGROUP].mode == NS_NEW
 			    ? cgroup_mount_view(c->group, c->old_root_fd, target_fd,
+				      c->fresh_sys && str_eq(m->target, "/sys/fs/cgroup")
+					      ? m->target
+					      : NULL,
 				      !(src->o.flags & MS_RDONLY))
 			    : cgroup_mount_place(c->old_root_fd, target_fd);
 	else if (str_eq(m->type, "proc"))

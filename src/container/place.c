@@ -23,11 +23,13 @@ static nd_err *not_for_this_root(void)
 	return err_new(ND_ABSENT, "not-for-this-root", "not for this kind of root");
 }
 
-/* Directories of "/" that a container gets anew. */
+/* Directories that a container gets anew, and the stores of container engines, whose mounts
+ * are other containers' roots. */
 static bool is_fresh(const char *path)
 {
-	static const char *const names[] = {
-		"/proc", "/sys", "/dev", "/run", "/tmp", "/lost+found", "/var/lib/nidus"};
+	static const char *const names[] = {"/proc", "/sys", "/dev", "/run", "/tmp", "/lost+found",
+		"/var/lib/nidus", "/var/lib/containers", "/var/lib/docker", "/var/lib/containerd",
+		"/var/lib/kubelet"};
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const char *rest = str_after(path, names[i]);
 		if (rest && (!*rest || *rest == '/'))

@@ -185,8 +185,6 @@ static nd_err *exec_path(char *const *argv, const struct strv *vars)
 			(int)sizeof full)
 			continue;
 		execve(full, argv, env);
-		if (errno == ENOENT && access(full, F_OK) == 0)
-			return exec_error(full, ENOENT);
 		if (errno != ENOENT && errno != ENOTDIR)
 			result = errno;
 		if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
@@ -194,6 +192,12 @@ static nd_err *exec_path(char *const *argv, const struct strv *vars)
 	}
 	if (result != ENOENT)
 		return err_code(err_sys(result, "execve", "%s", name), "exec-denied");
+	/* A file that is there but gave ENOENT lacks its interpreter. */
+	for (const char *p = path; p; p = strchr(p, ':') ? strchr(p, ':') + 1 : NULL) {
+		snprintf(full, sizeof full, "%.*s/%s", (int)strcspn(p, ":"), p, name);
+		if (access(full, F_OK) == 0)
+			return exec_error(full, ENOENT);
+	}
 	return err_code(err_new(ND_ABSENT, NULL, "'%s' is not in the container's PATH (%s)", name,
 				path ? path : "unset"),
 		"exec-not-found");
@@ -216,7 +220,8 @@ static nd_err *identify(struct process_stage *p, struct user_info *ret)
 
 static nd_err *take_identity(struct process_stage *p, const struct user_info *u)
 {
-	TRY(caps_apply_before_setuid(&p->s->caps, caps_known(), u->uid != 0));
+	uint64_t known = p->s->caps_known ? p->s->caps_known : caps_known();
+	TRY(caps_apply_before_setuid(&p->s->caps, known, u->uid != 0));
 	if (!p->setgroups_denied && !u->keep_groups && setgroups(u->n_groups, u->groups) < 0) {
 		/* Denied in a namespace with one gid (user_namespaces(7)): there are none to lose.
 		 */
@@ -282,6 +287,7 @@ nd_err *process_exec(struct process_stage *p)
 	if (s->seccomp && s->no_new_privs)
 		TRY(seccomp_apply(s->seccomp, true, NULL));
 	/* Changing ids clears it (prctl(2)). */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (user.uid || user.gid || p->in_userns)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	return exec_path(s->args.v, &env);
 }

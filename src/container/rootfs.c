@@ -124,10 +124,11 @@ static nd_err *overlay_once(struct rootfs_job *j, const char *at, const struct s
 	TRY(changes_dir(j, at, &changes));
 	TRY(upper_make(changes, &upper, &work));
 	/* The merged directory has its upper's owner and mode. */
-	if (stat(lowers->v[lowers->n - 1], &st) == 0 && (st.st_mode & 07777) != 0755)
-		(void)chmod(upper, st.st_mode & 07777);
-	if (stat(lowers->v[lowers->n - 1], &st) == 0 && (st.st_uid || st.st_gid))
+	bool known = stat(lowers->v[lowers->n - 1], &st) == 0;
+	if (known && (st.st_uid || st.st_gid))
 		(void)!chown(upper, st.st_uid, st.st_gid);
+	if (known && (st.st_mode & 07777) != 0755)
+		(void)chmod(upper, st.st_mode & 07777);
 	target = str_fmt("%s%s", j->target, str_eq(at, "/") ? "" : at);
 	TRY(overlay_mount(j, lowers, upper, work, target));
 	/* An upper on disk lies within the lower "/", which overlay refuses as a pair of layers
@@ -292,15 +293,16 @@ nd_err *rootfs_mount(struct child *c)
 	const struct rootfs_spec *r = &c->s->rootfs;
 	if (r->kind == ROOTFS_DIR && !r->cow)
 		return bind_dir(c, r->dir);
+	/* Over the upper's own name: an overlay holds its layers, it needs no name of them. */
 	_cleanup_free_ char *target =
-		r->state_dir ? str_fmt("%s/root", r->state_dir) : str_dup("/tmp");
+		r->state_dir ? str_fmt("%s/upper", r->state_dir) : str_dup("/tmp");
 	if (r->state_dir && mkdir(target, 0755) < 0 && errno != EEXIST)
 		return err_sys(errno, "mkdir", "%s", target);
 	struct statfs fs;
 	/* An overlay is no upper for another one, whatever mount(2) may say of it at first; and
 	 * a tmpfs of our own is as good as somebody else's. */
 	bool on_disk = r->state_dir && statfs(r->state_dir, &fs) == 0 &&
-		fs.f_type != OVERLAYFS_SUPER_MAGIC && fs.f_type != TMPFS_MAGIC;
+		       fs.f_type != OVERLAYFS_SUPER_MAGIC && fs.f_type != TMPFS_MAGIC;
 	struct rootfs_job j = {.c = c,
 		.state = on_disk ? r->state_dir : NULL,
 		.target = target,

@@ -106,6 +106,7 @@ struct container_spec {
 	bool tty;              /* a pty from the container's devpts is its stdio */
 	bool no_new_privs;
 	struct cap_sets caps;
+	uint64_t caps_known; /* what this kernel has, where the caller asked already; 0: ask */
 	struct rlimit_spec *rlimits;
 	size_t n_rlimits;
 	bool has_oom_score_adj;

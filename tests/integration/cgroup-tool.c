@@ -128,7 +128,7 @@ static void child_view(const struct request *r, const struct cgroup *c)
 	fd_close(target);
 	target = open(r->view, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_fd_ int place = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_err_ nd_err *e = cgroup_mount_view(c, place, target, r->s.privileged);
+	_cleanup_err_ nd_err *e = cgroup_mount_view(c, place, target, NULL, r->s.privileged);
 	if (e) {
 		_cleanup_free_ char *line = err_line(e);
 		fprintf(stderr, "%s\n", line);
