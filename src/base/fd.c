@@ -88,7 +88,11 @@ ssize_t file_read_line(int dir_fd, const char *path, char *text, size_t size)
 	int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return -1;
-	ssize_t n = fd_read_full(fd, text, size - 1);
+	/* One read: files of /proc, /sys and cgroups give a line whole. */
+	ssize_t n;
+	do
+		n = read(fd, text, size - 1);
+	while (n < 0 && errno == EINTR);
 	fd_close(fd);
 	if (n < 0)
 		return -1;

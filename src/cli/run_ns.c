@@ -12,14 +12,15 @@
 #include "kernel/names.h"
 #include "kernel/userns.h"
 #include "supervise/runinfo.h"
+#include "kernel/sys.h"
 
 nd_err *run_place_read(struct run_place *ret)
 {
 	unsigned sys_admin = 21;
 	TRY(caps_effective(&ret->caps));
 	ret->privileged = ret->caps >> sys_admin & 1;
-	ret->uid = geteuid();
-	ret->gid = getegid();
+	ret->uid = start_euid();
+	ret->gid = (gid_t)getauxval(AT_EGID);
 	return NULL;
 }
 

@@ -18,6 +18,7 @@ struct child {
 	bool in_userns;  /* in a user namespace made for this container */
 	struct layer_set *layer_sets; /* container/place.h */
 	size_t n_layer_sets;
+	bool private_root;          /* the root is an overlay that only this container has */
 	bool own_null;              /* /dev/null is a node that we made in our own /dev */
 	bool fresh_proc, fresh_sys; /* /proc, /sys are mounts of our own, with nothing over them */
 	bool chrooted;              /* pivot_root was refused: the old root cannot be let go */

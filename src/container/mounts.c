@@ -302,11 +302,31 @@ static bool make_in_dev(struct child *c, const struct mount_spec *m, struct moun
 		       src->o.data.data) == 0;
 }
 
+/* Right in a root that is an overlay of our own: nobody else can reach it, and a link of
+ * the image leads to no other place than one inside. */
+static bool make_in_overlay(struct child *c, const struct mount_spec *m, struct mount_source *src)
+{
+	static const char *const names[] = {"/proc", "/sys", "/dev"};
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!c->private_root || !str_eq(m->target, names[i]) || src->o.copy_up)
+			continue;
+		if (mount(m->source ? m->source : m->type, m->target, m->type, src->o.flags,
+			    src->o.data.data) < 0)
+			return false;
+		c->fresh_proc |= i == 0 && str_eq(m->type, "proc");
+		c->fresh_sys |= i == 1 && str_eq(m->type, "sysfs");
+		if (i == 2)
+			c->dev_fd = open(m->target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		return true;
+	}
+	return false;
+}
+
 static nd_err *make_one(struct child *c, const struct mount_spec *m, struct mount_source *src)
 {
 	if (src->o.flags & MS_BIND)
 		return make_bind(c, m, src);
-	if (make_in_dev(c, m, src))
+	if (make_in_overlay(c, m, src) || make_in_dev(c, m, src))
 		return NULL;
 	int target_fd = -1;
 	TRY(open_target(c, m, true, &target_fd));

@@ -139,7 +139,7 @@ static nd_err *enter_cwd(struct process_stage *p)
 {
 	const char *cwd = p->s->cwd && *p->s->cwd ? p->s->cwd : "/";
 	if (str_eq(cwd, "/"))
-		return fchdir(p->root_fd) < 0 ? err_sys(errno, "fchdir", "/") : NULL;
+		return p->in_root || fchdir(p->root_fd) == 0 ? NULL : err_sys(errno, "fchdir", "/");
 	/* Never through a magic link: /proc/self/fd/N could be the place's (CVE-2024-21626). */
 	_cleanup_fd_ int fd = open_in_root(p->root_fd, cwd, O_PATH | O_DIRECTORY, 0);
 	if (fd < 0 && errno == ENOENT) {
@@ -232,6 +232,9 @@ static nd_err *take_identity(struct process_stage *p, const struct user_info *u)
 		"The id is not mapped in this user namespace, or nidus may not take it; as an "
 		"ordinary "
 		"user, ids other than one's own come from /etc/subuid and /etc/subgid.";
+	/* The usual case: root is to be root. */
+	if (!u->uid && !u->gid && !p->in_userns && started_as_root())
+		return caps_apply_after_setuid(&p->s->caps);
 	if (setresgid(u->gid, u->gid, u->gid) < 0)
 		return err_remedy(err_sys(errno, "setresgid", "%u", u->gid), "%s", remedy);
 	if (setresuid(u->uid, u->uid, u->uid) < 0)
@@ -289,5 +292,6 @@ nd_err *process_exec(struct process_stage *p)
 	/* Changing ids clears it (prctl(2)). */
 	if (user.uid || user.gid || p->in_userns)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	wire_flush(p->sock);
 	return exec_path(s->args.v, &env);
 }

@@ -12,6 +12,7 @@ struct process_stage {
 	int pty_fd;  /* the workload's terminal; -1: s->stdio */
 	bool in_userns; /* our own user namespace: its first id is root */
 	bool setgroups_denied;
+	bool in_root; /* the working directory is the container's root already */
 };
 
 /* Never returns without an error. */

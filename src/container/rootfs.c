@@ -313,6 +313,7 @@ nd_err *rootfs_mount(struct child *c)
 	else
 		strv_add(&j.lowers, r->kind == ROOTFS_PLACE ? "/" : r->dir);
 	nd_err *e = climb(&j);
+	c->private_root = !e;
 	fd_done(&j.memory_fd);
 	strv_done(&j.lowers);
 	strv_done(&j.covered);
@@ -361,7 +362,6 @@ nd_err *rootfs_release(struct child *c)
 		if (fchdir(c->root_fd) < 0)
 			return err_sys(errno, "fchdir", "the new root");
 	}
-	fd_done(&c->old_root_fd);
-	fd_done(&c->proc_fd);
+	/* The descriptors close at execve(2), before the workload is. */
 	return NULL;
 }

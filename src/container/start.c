@@ -70,7 +70,7 @@ static nd_err *enter_namespaces(struct child *c)
 static nd_err *raise_loopback(void)
 {
 	struct ifreq r = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING | IFF_LOOPBACK};
-	_cleanup_fd_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0); /* closes at execve(2) */
 	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &r) < 0)
 		return err_sys(errno, "SIOCSIFFLAGS", "lo");
 	return NULL;
@@ -143,6 +143,7 @@ static nd_err *child_run(struct child *c, bool cloned_into, bool wait_network)
 	TRY(rootfs_release(c));
 	umask(022);
 	p.root_fd = c->root_fd;
+	p.in_root = !c->chrooted;
 	p.proc_fd = -1;
 	return process_exec(&p);
 }

@@ -9,16 +9,40 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* What is told of the plan waits here until it can go with the next message that matters:
+ * a child tells some things, and one call carries them all. */
+enum { HELD_MAX = 12 };
+static struct {
+	struct wire_msg msgs[HELD_MAX];
+	unsigned n;
+} held;
+
+enum { PLAN_LEN = offsetof(struct wire_msg, plan) + sizeof(struct wire_plan) };
+
+void wire_flush(int sock)
+{
+	struct mmsghdr list[HELD_MAX] = {0};
+	struct iovec iov[HELD_MAX];
+	for (unsigned i = 0; i < held.n; i++) {
+		iov[i] = (struct iovec){&held.msgs[i], PLAN_LEN};
+		list[i].msg_hdr.msg_iov = &iov[i];
+		list[i].msg_hdr.msg_iovlen = 1;
+	}
+	if (held.n && sendmmsg(sock, list, held.n, MSG_NOSIGNAL) < 0)
+		_exit(125);
+	held.n = 0;
+}
+
 static void send_plan(int sock, enum wire_kind kind, const char *need, const char *rung,
 	const char *text, bool weaker)
 {
-	struct wire_msg m = {.kind = kind, .plan.weaker = weaker};
-	snprintf(m.plan.need, sizeof m.plan.need, "%s", need);
-	snprintf(m.plan.rung, sizeof m.plan.rung, "%s", rung);
-	snprintf(m.plan.text, sizeof m.plan.text, "%s", text ? text : "");
-	size_t len = offsetof(struct wire_msg, plan) + sizeof m.plan;
-	if (send(sock, &m, len, MSG_NOSIGNAL) < 0)
-		_exit(125);
+	if (held.n == HELD_MAX)
+		wire_flush(sock);
+	struct wire_msg *m = &held.msgs[held.n++];
+	*m = (struct wire_msg){.kind = kind, .plan.weaker = weaker};
+	snprintf(m->plan.need, sizeof m->plan.need, "%s", need);
+	snprintf(m->plan.rung, sizeof m->plan.rung, "%s", rung);
+	snprintf(m->plan.text, sizeof m->plan.text, "%s", text ? text : "");
 }
 
 void wire_took(int sock, const char *need, const char *rung, const char *promise, bool weaker)
@@ -45,6 +69,7 @@ void wire_warn(int sock, const char *fmt, ...)
 void wire_err(int sock, const nd_err *e)
 {
 	struct wire_msg m = {.kind = WIRE_ERR};
+	wire_flush(sock);
 	err_to_wire(e, &m.err);
 	(void)!send(sock, &m, sizeof m, MSG_NOSIGNAL);
 }

@@ -28,6 +28,8 @@ struct wire_msg {
 void wire_took(int sock, const char *need, const char *rung, const char *promise, bool weaker);
 void wire_left(int sock, const char *need, const char *rung, const nd_err *why);
 void wire_warn(int sock, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Sends what was told so far; before execve(2), and done by wire_err(). */
+void wire_flush(int sock);
 void wire_err(int sock, const nd_err *e);
 nd_must nd_err *wire_send_fd(int sock, enum wire_kind kind, int fd);
 /* Waits for the parent's go; exits the process when the parent is gone. */

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/auxv.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -69,6 +70,20 @@ static inline int sys_seccomp(unsigned op, unsigned flags, void *args)
 
 /* open_tree(2), fsopen(2), fsconfig(2), fsmount(2), move_mount(2), Linux 5.2, and
  * mount_setattr(2), Linux 5.12, have functions in glibc 2.36: <sys/mount.h>. */
+
+/* This program's effective ids as they were at its start (getauxval(3)), without a call.
+ * Not for children that have changed theirs. */
+static inline uid_t start_euid(void)
+{
+	return (uid_t)getauxval(AT_EUID);
+}
+
+/* Real and effective user and group were root at the start. */
+static inline bool started_as_root(void)
+{
+	return !getauxval(AT_UID) && !getauxval(AT_EUID) && !getauxval(AT_GID) &&
+	       !getauxval(AT_EGID);
+}
 
 /* Opens beneath a directory descriptor so that no link leads out: openat2 with
  * RESOLVE_IN_ROOT; where that call is absent, a walk by components with O_NOFOLLOW

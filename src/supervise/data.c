@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/spawn.h"
 #include "kernel/userns.h"
+#include "kernel/sys.h"
 
 nd_err *data_dir(char **ret)
 {
@@ -19,7 +20,7 @@ nd_err *data_dir(char **ret)
 	char *path;
 	if (dir && *dir == '/')
 		path = str_dup(dir);
-	else if (geteuid() == 0)
+	else if (start_euid() == 0)
 		path = str_dup("/var/lib/nidus");
 	else if ((dir = getenv("XDG_DATA_HOME")) && *dir == '/')
 		path = str_fmt("%s/nidus", dir);
@@ -96,7 +97,7 @@ static nd_err *remove_one(int dir_fd, const char *name)
 	if (remove_unchanged(dir_fd, name))
 		return NULL;
 	nd_err *e = tree_remove(dir_fd, name);
-	if (!e || geteuid() == 0 || (e->errnum != EACCES && e->errnum != EPERM))
+	if (!e || start_euid() == 0 || (e->errnum != EACCES && e->errnum != EPERM))
 		return e;
 	err_free(e);
 	return remove_mapped(dir_fd, name);

@@ -15,6 +15,7 @@
 #include "base/spawn.h"
 #include "base/str.h"
 #include "supervise/supervise.h"
+#include "kernel/sys.h"
 
 enum { NEWBORN_MS = 10000, LOCK_WAIT_MS = 2000 };
 
@@ -25,9 +26,9 @@ static uid_t outer_uid(void)
 	unsigned inside, outside;
 	char line[80];
 	if (file_read_line(AT_FDCWD, "/proc/self/uid_map", line, sizeof line) > 0 &&
-		sscanf(line, "%u %u", &inside, &outside) == 2 && inside == geteuid())
+		sscanf(line, "%u %u", &inside, &outside) == 2 && inside == start_euid())
 		return outside;
-	return geteuid();
+	return start_euid();
 }
 
 /* Opens BASE/runs, making both; every directory that we rely on must be ours and closed to
@@ -50,9 +51,9 @@ static nd_err *base_open(const char *base, bool exclusive, struct state *ret)
 		fd_close(fd);
 		return err_sys(err, "stat", "%s", runs);
 	}
-	bool ours = st.st_uid == geteuid() && !(st.st_mode & 022);
+	bool ours = st.st_uid == start_euid() && !(st.st_mode & 022);
 	if (exclusive)
-		ours = ours && S_ISDIR(above.st_mode) && above.st_uid == geteuid() &&
+		ours = ours && S_ISDIR(above.st_mode) && above.st_uid == start_euid() &&
 		       !(above.st_mode & 022);
 	if (!ours) {
 		fd_close(fd);
@@ -78,7 +79,7 @@ nd_err *state_open(struct state *ret)
 		return NULL;
 	}
 	_cleanup_err_ nd_err *first = NULL;
-	if (geteuid() == 0) {
+	if (start_euid() == 0) {
 		first = base_open("/run/nidus", false, ret);
 		if (!first)
 			return NULL;
