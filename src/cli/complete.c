@@ -1,8 +1,8 @@
-/* Completion: `nidus _complete -- WORDS...` answers what the last word may become, one
- * candidate a line with its description behind a tab, ":files" or ":dirs" where the shell
- * itself knows better.  `nidus _completion SHELL` prints the few lines that a shell needs to
- * ask.  So the option tables are the only list there is.
+/* `nidus _complete -- WORDS...`: what the last word may become, one candidate a line with its
+ * description behind a tab; ":files" or ":dirs" where the shell itself knows better.  Options
+ * come from the tables, operands from the words of the synopsis: RUN, ROOT, FILE and so on.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,11 +10,18 @@
 #include "cli/help.h"
 #include "cli/print.h"
 #include "probe/fact.h"
+#include "store/store.h"
+#include "supervise/runinfo.h"
+#include "supervise/state.h"
 
 static void offer(const char *prefix, const char *so_far, const char *word, const char *about)
 {
-	if (str_starts(word, so_far))
-		printf("%s%s\t%s\n", prefix, word, about);
+	if (!str_starts(word, so_far))
+		return;
+	printf("%s%s\t", prefix, word);
+	for (const char *p = about; *p; p++)
+		putchar(iscntrl((unsigned char)*p) ? ' ' : *p);
+	putchar('\n');
 }
 
 static void offer_verbs(const char *so_far)
@@ -22,6 +29,126 @@ static void offer_verbs(const char *so_far)
 	for (size_t i = 0; i < n_cmds; i++)
 		if (!cmds[i]->hidden)
 			offer("", so_far, cmds[i]->name, cmds[i]->brief);
+}
+
+static void offer_options(const struct cmd *c, const char *so_far)
+{
+	for (size_t i = 0; i < c->n_opts; i++) {
+		_cleanup_free_ char *name = str_fmt("--%s", c->opts[i].name);
+		offer("", so_far, name, c->opts[i].help);
+	}
+	offer("", so_far, "--help", "show the options");
+}
+
+/* Runs by name; by id as well once a part of it is there. */
+static void offer_runs(const char *so_far)
+{
+	_cleanup_state_ struct state state = {.runs_fd = -1};
+	_cleanup_run_infos_ struct run_infos runs = {0};
+	nd_err *e = state_open(&state);
+	if (!e)
+		e = runinfo_all(&state, &runs);
+	for (size_t i = 0; i < runs.n && !e; i++) {
+		const struct run_info *r = &runs.v[i];
+		const char *about = r->command_line ? r->command_line : "";
+		offer("", so_far, r->name, about);
+		if (*so_far) {
+			_cleanup_free_ char *id = str_ndup(r->dir.id, 12);
+			offer("", so_far, id, about);
+		}
+	}
+	err_free(e);
+}
+
+static void offer_images(const char *so_far)
+{
+	struct store_image *images = NULL;
+	size_t n = 0;
+	err_free(store_list(&images, &n));
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < images[i].names.n; k++)
+			offer("", so_far, images[i].names.v[k], "image");
+	store_list_free(images, n);
+}
+
+static void offer_facts(const char *so_far)
+{
+	for (size_t i = 0; i < n_facts; i++)
+		offer("", so_far, facts[i].name, facts[i].question);
+}
+
+static void offer_files(const char *so_far)
+{
+	puts(":files");
+}
+
+static void offer_dirs(const char *so_far)
+{
+	puts(":dirs");
+}
+
+static void offer_roots(const char *so_far)
+{
+	offer_images(so_far);
+	offer_dirs(so_far);
+}
+
+/* What a word of a synopsis stands for. */
+static const struct {
+	const char *word;
+	void (*offer)(const char *so_far);
+} kinds[] = {
+	{"RUN", offer_runs},
+	{"IMAGE", offer_images},
+	{"ROOT", offer_roots},
+	{"VERB", offer_verbs},
+	{"NAME", offer_facts},
+	{"CMD", offer_files},
+	{"ARG", offer_files},
+	{"FILE", offer_files},
+	{"SOURCE", offer_files},
+	{"DIR", offer_dirs},
+	{"BUNDLE", offer_dirs},
+};
+
+/* The word for operand `index` in "[options] RUN CMD [ARG...]"; the last may repeat. */
+static void offer_by_synopsis(const char *synopsis, size_t index, const char *so_far)
+{
+	_cleanup_strv_ struct strv words = {0};
+	strv_split(&words, synopsis, ' ');
+	const char *word = NULL;
+	size_t at = 0;
+	for (size_t i = 0; i < words.n && at <= index; i++)
+		if (*words.v[i] && !str_eq(words.v[i], "[options]")) {
+			word = words.v[i];
+			at++;
+		}
+	if (!word || (at <= index && !strstr(word, "...")))
+		return;
+	word += strspn(word, "[");
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strcspn(word, ".]") == strlen(kinds[i].word) && str_starts(word, kinds[i].word))
+			kinds[i].offer(so_far);
+}
+
+/* A synopsis of several forms, "ls | import SOURCE...": the first word chooses one. */
+static void offer_operand(const struct cmd *c, const char *first, size_t index, const char *so_far)
+{
+	if (!strstr(c->synopsis, " | ")) {
+		offer_by_synopsis(c->synopsis, index, so_far);
+		return;
+	}
+	_cleanup_strv_ struct strv forms = {0};
+	strv_split(&forms, c->synopsis, '|');
+	for (size_t i = 0; i < forms.n; i++) {
+		const char *form = forms.v[i] + strspn(forms.v[i], " ");
+		size_t n = strcspn(form, " ");
+		_cleanup_free_ char *name = str_ndup(form, n);
+		if (index == 0)
+			offer("", so_far, name, "");
+		else if (str_eq(name, first))
+			offer_by_synopsis(form + n, index - 1, so_far);
+	}
 }
 
 /* Values of an option; `prefix` is the "--name=" that the word already has. */
@@ -34,53 +161,13 @@ static void offer_values(const struct opt *o, const char *prefix, const char *so
 		puts(":dirs");
 	} else if (str_eq(o->choices, "@file")) {
 		puts(":files");
+	} else if (str_eq(o->choices, "@run")) {
+		offer_runs(so_far);
 	} else if (o->choices && *o->choices != '@') {
 		_cleanup_strv_ struct strv words = {0};
 		strv_split(&words, o->choices, '|');
 		for (size_t i = 0; i < words.n; i++)
 			offer(prefix, so_far, words.v[i], "");
-	}
-}
-
-static void offer_options(const struct cmd *c, const char *so_far)
-{
-	for (size_t i = 0; i < c->n_opts; i++) {
-		_cleanup_free_ char *name = str_fmt("--%s", c->opts[i].name);
-		offer("", so_far, name, c->opts[i].help);
-	}
-	offer("", so_far, "--help", "show the options");
-}
-
-/* An operand: its name in the synopsis tells what it is. */
-static void offer_operand(const struct cmd *c, size_t index, const char *so_far)
-{
-	_cleanup_strv_ struct strv words = {0};
-	strv_split(&words, c->synopsis, ' ');
-	const char *kind = NULL;
-	size_t at = 0;
-	for (size_t i = 0; i < words.n; i++) {
-		if (str_eq(words.v[i], "[options]"))
-			continue;
-		kind = words.v[i];
-		if (at++ == index)
-			break;
-	}
-	/* Behind the last operand only one that repeats takes more. */
-	if (!kind || (index >= at && !strstr(kind, "...")))
-		return;
-	kind += strspn(kind, "[");
-	if (str_starts(kind, "VERB")) {
-		offer_verbs(so_far);
-	} else if (str_starts(kind, "NAME") && str_eq(c->name, "probe")) {
-		for (size_t i = 0; i < n_facts; i++)
-			offer("", so_far, facts[i].name, facts[i].question);
-	} else if (str_starts(kind, "ROOT")) {
-		puts(":dirs");
-	} else if (str_starts(kind, "CMD") || str_starts(kind, "FILE") ||
-		   str_starts(kind, "ARCHIVE") || str_starts(kind, "SOURCE")) {
-		puts(":files");
-	} else if (str_starts(kind, "DIR") || str_starts(kind, "BUNDLE")) {
-		puts(":dirs");
 	}
 }
 
@@ -116,6 +203,7 @@ static const struct opt *wants_next(const struct cmd *c, const char *w)
 static void complete_verb(const struct cmd *c, char **words, size_t n)
 {
 	const struct opt *pending = NULL;
+	const char *first = NULL;
 	size_t operands = 0;
 	bool only_operands = false;
 	for (size_t i = 0; i + 1 < n; i++) {
@@ -127,7 +215,8 @@ static void complete_verb(const struct cmd *c, char **words, size_t n)
 		} else if (!only_operands && w[0] == '-' && w[1]) {
 			pending = wants_next(c, w);
 		} else {
-			operands++;
+			if (!operands++)
+				first = w;
 			only_operands = only_operands || c->stop_at_first;
 		}
 	}
@@ -135,7 +224,7 @@ static void complete_verb(const struct cmd *c, char **words, size_t n)
 	if (pending) {
 		offer_values(pending, "", last);
 	} else if (only_operands || *last != '-') {
-		offer_operand(c, operands, last);
+		offer_operand(c, first, operands, last);
 	} else if (eq && str_starts(last, "--")) {
 		const struct opt *o = find_long(c, last + 2, (size_t)(eq - last) - 2);
 		_cleanup_free_ char *prefix = str_ndup(last, (size_t)(eq - last) + 1);
@@ -167,85 +256,4 @@ const struct cmd cmd_complete = {
 	.max_args = -1,
 	.hidden = true,
 	.run = complete_run,
-};
-
-static const char bash_lines[] =
-	"# nidus: completion for bash\n"
-	"_nidus() {\n"
-	"	local line=${COMP_LINE:0:COMP_POINT} cur tail word\n"
-	"	local -a words\n"
-	"	read -ra words <<<\"$line\"\n"
-	"	[[ $line == *[[:space:]] ]] && words+=(\"\")\n"
-	"	cur=${words[-1]}\n"
-	"	# Bash parts words at = and : as well and replaces what stands behind the last.\n"
-	"	tail=${cur##*[=:]}\n"
-	"	COMPREPLY=()\n"
-	"	while IFS=$'\\t' read -r word _; do\n"
-	"		case $word in\n"
-	"		:files) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "
-	"\"$tail\") ;;\n"
-	"		:dirs) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -d -- "
-	"\"$tail\") ;;\n"
-	"		*) COMPREPLY+=(\"${word#\"${cur%\"$tail\"}\"}\") ;;\n"
-	"		esac\n"
-	"	done < <(\"${words[0]}\" _complete -- \"${words[@]:1}\" 2>/dev/null)\n"
-	"}\n"
-	"complete -F _nidus nidus\n";
-
-static const char zsh_lines[] =
-	"#compdef nidus\n"
-	"_nidus() {\n"
-	"	local line\n"
-	"	local -a found\n"
-	"	for line in \"${(@f)$(${words[1]} _complete -- \"${(@Q)words[2,CURRENT]}\" "
-	"2>/dev/null)}\"; do\n"
-	"		case $line in\n"
-	"		:files) [[ $PREFIX == --*=* ]] && compset -P '*='; _files ;;\n"
-	"		:dirs) [[ $PREFIX == --*=* ]] && compset -P '*='; _files -/ ;;\n"
-	"		?*) found+=(\"${${line%%$'\\t'*}//:/\\\\:}:${line#*$'\\t'}\") ;;\n"
-	"		esac\n"
-	"	done\n"
-	"	(( $#found )) && _describe nidus found\n"
-	"}\n"
-	"if [[ $funcstack[1] == _nidus ]]; then _nidus \"$@\"; else compdef _nidus nidus; fi\n";
-
-static const char fish_lines[] =
-	"# nidus: completion for fish\n"
-	"function __nidus_complete\n"
-	"	set -l words (commandline -opc)\n"
-	"	set -l current (commandline -ct)\n"
-	"	for line in ($words[1] _complete -- $words[2..-1] \"$current\" 2>/dev/null)\n"
-	"		switch $line\n"
-	"			case ':files'\n"
-	"				__fish_complete_path \"$current\"\n"
-	"			case ':dirs'\n"
-	"				__fish_complete_directories \"$current\" ''\n"
-	"			case '*'\n"
-	"				echo $line\n"
-	"		end\n"
-	"	end\n"
-	"end\n"
-	"complete -c nidus -f -a '(__nidus_complete)'\n";
-
-static int completion_run(void *target, char **args, size_t n_args)
-{
-	static const struct {
-		const char *shell, *lines;
-	} shells[] = {{"bash", bash_lines}, {"zsh", zsh_lines}, {"fish", fish_lines}};
-	for (size_t i = 0; i < ARRAY_SIZE(shells); i++)
-		if (str_eq(args[0], shells[i].shell)) {
-			fputs(shells[i].lines, stdout);
-			return 0;
-		}
-	return print_error(err_invalid("'%s' is not one of bash, zsh, fish", args[0]));
-}
-
-const struct cmd cmd_completion = {
-	.name = "_completion",
-	.synopsis = "bash|zsh|fish",
-	.brief = "print the lines that a shell needs for completion",
-	.min_args = 1,
-	.max_args = 1,
-	.hidden = true,
-	.run = completion_run,
 };

@@ -98,6 +98,31 @@ def test_candidates(nidus):
     assert candidates(nidus) == []
 
 
+def test_operands_by_the_synopsis(nidus):
+    assert candidates(nidus, "run", "/", "l") == [":files"]
+    assert ":dirs" in candidates(nidus, "run", "")
+    assert candidates(nidus, "run", "--health-on-failure", "r") == ["restart"]
+    assert candidates(nidus, "run", "--health-on-failure=r") == ["--health-on-failure=restart"]
+    assert candidates(nidus, "run", "/", "--", "--health-on-failure=r") == [":files"]
+    assert candidates(nidus, "image", "im") == ["import"]
+    assert candidates(nidus, "image", "import", "") == [":files"]
+    assert candidates(nidus, "image", "ls", "") == []
+
+
+def test_runs_are_candidates(nidus):
+    done = nidus("run", "-d", "--name", "cli-run", "--network", "none", "/", "--", "sleep", "60")
+    if done.returncode:
+        pytest.skip("nidus run -d: " + done.stderr.strip())
+    run_id = done.stdout.strip()
+    try:
+        assert candidates(nidus, "stop", "cli") == ["cli-run"]
+        assert candidates(nidus, "stop", run_id[:5]) == [run_id[:12]]
+        assert candidates(nidus, "exec", "") == ["cli-run"]
+        assert candidates(nidus, "exec", "cli-run", "") == [":files"]
+    finally:
+        nidus("rm", "-f", "cli-run", check=True)
+
+
 def bash(nidus, line, cwd):
     script = r'''
 		source <("$NIDUS" _completion bash)
