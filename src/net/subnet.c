@@ -2,17 +2,17 @@
 #include "net/subnet.h"
 
 static const struct pool {
-	uint32_t first, count;
+	uint32_t first, count, size; /* size: addresses of one subnet */
 	unsigned prefix;
 } pools[] = {
-	{10u << 24 | 88u << 16, 167, 16},
-	{172u << 24 | 17u << 16, 14, 16},
-	{192u << 24 | 168u << 16, 256, 24},
+	{10u << 24 | 88u << 16, 167, 1u << 16, 16},
+	{172u << 24 | 17u << 16, 14, 1u << 16, 16},
+	{192u << 24 | 168u << 16, 256, 1u << 8, 24},
 };
 
 static struct subnet pool_at(const struct pool *p, uint32_t i)
 {
-	return (struct subnet){p->first + (i << (32 - p->prefix)), p->prefix};
+	return (struct subnet){p->first + i * p->size, p->prefix};
 }
 
 static bool free_of(struct subnet s, const struct subnet *used, size_t n)
@@ -28,7 +28,7 @@ static uint32_t start_at(const struct pool *p, const struct subnet *used, size_t
 {
 	uint32_t start = 0;
 	for (size_t i = 0; i < n; i++) {
-		uint32_t at = (used[i].net - p->first) >> (32 - p->prefix);
+		uint32_t at = (used[i].net - p->first) / p->size;
 		if (used[i].prefix >= p->prefix && used[i].net >= p->first && at < p->count &&
 			at + 1 > start)
 			start = at + 1;
