@@ -243,11 +243,13 @@ nd_err *bridge_make(int state_fd, struct nl_sock *rt, struct bridge *ret)
 
 nd_err *bridge_remove(int state_fd, struct nl_sock *rt, const struct bridge *b)
 {
+	/* The table first: the kernel frees it while it waits for the links' end, and
+	 * closing the socket waits for that. */
 	_cleanup_nl_ struct nl_sock nf = NL_SOCK_NONE;
-	nd_err *e = drop_group(rt, b->group);
 	nd_err *e2 = nl_open(NETLINK_NETFILTER, &nf);
 	if (!e2)
 		e2 = *b->name ? nat_remove(&nf, b->name) : NULL;
+	nd_err *e = drop_group(rt, b->group);
 	forward_restore(state_fd, rt);
 	if (e) {
 		err_free(e2);

@@ -104,9 +104,11 @@ enum claim { CLAIM_OURS, CLAIM_TAKEN, CLAIM_FAILED };
 
 static enum claim claim(const struct lease_ask *a, struct in_addr ip)
 {
-	char text[INET_ADDRSTRLEN], path[NAME_LEN], holder[LEASE_ID_MAX + 1];
+	char text[INET_ADDRSTRLEN], path[NAME_LEN];
+	char mine[LEASE_ID_MAX + 16], holder[LEASE_ID_MAX + 16];
 	path_of(path, inet_ntop(AF_INET, &ip, text, sizeof text));
-	if (symlinkat(a->id, a->state_fd, path) == 0)
+	snprintf(mine, sizeof mine, "%s %d", a->id, (int)getpid());
+	if (symlinkat(mine, a->state_fd, path) == 0)
 		return CLAIM_OURS;
 	if (errno != EEXIST)
 		return CLAIM_FAILED;
@@ -114,6 +116,7 @@ static enum claim claim(const struct lease_ask *a, struct in_addr ip)
 	if (n < 0)
 		return errno == ENOENT ? CLAIM_TAKEN : CLAIM_FAILED;
 	holder[n] = '\0';
+	holder[strcspn(holder, " ")] = '\0';
 	return strcmp(holder, a->id) == 0 ? CLAIM_OURS : CLAIM_TAKEN;
 }
 
@@ -179,7 +182,7 @@ nd_err *record_each(
 	}
 	struct dirent *e;
 	while ((e = readdir(d))) {
-		char text[LEASE_ID_MAX + 1];
+		char text[LEASE_ID_MAX + 16];
 		if (e->d_type != DT_LNK && e->d_type != DT_UNKNOWN)
 			continue;
 		ssize_t n = readlinkat(fd, e->d_name, text, sizeof text - 1);

@@ -36,7 +36,8 @@ struct lease_ask {
 nd_must nd_err *lease_take(const struct lease_ask *a, struct in_addr *ret);
 /* Under the exclusive lock. */
 void lease_drop(int state_fd, struct in_addr ip);
-/* Walks all records, leases among them ("10.88.0.2" -> id); the callback may drop the one
+/* Walks all records, leases among them ("10.88.0.2" -> "ID PID", where
+ * PID took it); the callback may drop the one
  * it is given. */
 nd_must nd_err *record_each(
 	int state_fd, void (*fn)(const char *name, const char *text, void *arg), void *arg);

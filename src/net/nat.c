@@ -121,6 +121,22 @@ static void rules_filter(struct nl_batch *q, const char *t)
 	nft_rule_close(q, r);
 }
 
+/* Asks first: a deletion that fails costs a grace period as one that succeeds does. */
+nd_err *nat_remove(struct nl_sock *nf, const char *table)
+{
+	_cleanup_batch_ struct nl_batch q = {0};
+	nd_err *e = nft_table_check(nf, NFPROTO_IPV4, table);
+	if (e && e->errnum == ENOENT) {
+		err_free(e);
+		return NULL;
+	}
+	TRY(e);
+	nft_batch_begin(&q);
+	nft_table_del(&q, NFPROTO_IPV4, table);
+	nft_batch_end(&q);
+	return nl_run(nf, &q);
+}
+
 nd_err *nat_make(struct nl_sock *nf, const char *t, struct subnet s)
 {
 	_cleanup_batch_ struct nl_batch q = {0};
@@ -132,11 +148,9 @@ nd_err *nat_make(struct nl_sock *nf, const char *t, struct subnet s)
 		{t, "postrouting", "nat", NFPROTO_IPV4, NF_INET_POST_ROUTING, PRIO_SRCNAT},
 		{t, "forward", "filter", NFPROTO_IPV4, NF_INET_FORWARD, PRIO_FILTER},
 	};
+	TRY(nat_remove(nf, t));
 	nft_batch_begin(&q);
-	/* add, delete, add: whatever was there is gone, and nothing need have been. */
-	nft_table_add(&q, NFPROTO_IPV4, t, false);
-	nft_table_del(&q, NFPROTO_IPV4, t);
-	nft_table_add(&q, NFPROTO_IPV4, t, false);
+	nft_table_add(&q, NFPROTO_IPV4, t, true);
 	nft_set_add(&q, &any, SET_ANY);
 	nft_set_add(&q, &at, SET_AT);
 	for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
@@ -145,16 +159,6 @@ nd_err *nat_make(struct nl_sock *nf, const char *t, struct subnet s)
 	rules_dnat(&q, t, "output");
 	rules_masq(&q, t, s);
 	rules_filter(&q, t);
-	nft_batch_end(&q);
-	return nl_run(nf, &q);
-}
-
-nd_err *nat_remove(struct nl_sock *nf, const char *table)
-{
-	_cleanup_batch_ struct nl_batch q = {0};
-	nft_batch_begin(&q);
-	nft_table_add(&q, NFPROTO_IPV4, table, false); /* so that an absent one is no error */
-	nft_table_del(&q, NFPROTO_IPV4, table);
 	nft_batch_end(&q);
 	return nl_run(nf, &q);
 }

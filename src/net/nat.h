@@ -7,7 +7,7 @@
 #include "net/port.h"
 #include "net/subnet.h"
 
-/* Makes the table, replacing one of that name, in one transaction. */
+/* Makes the table in one transaction, in place of one of that name. */
 nd_must nd_err *nat_make(struct nl_sock *nf, const char *table, struct subnet s);
 nd_must nd_err *nat_remove(struct nl_sock *nf, const char *table);
 

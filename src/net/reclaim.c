@@ -3,6 +3,7 @@
  * address they point at, so that being killed in the middle leaves the rest findable. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <signal.h>
 #include <stdio.h>
@@ -48,10 +49,28 @@ static bool is_dead(const struct sweep *w, const char *id)
 	return w->only ? strcmp(id, w->only) == 0 : !w->alive(id, w->arg);
 }
 
-static void see_lease(struct sweep *w, struct in_addr ip, const char *id)
+/* A run takes its address before it has a folder of its own that says it lives: until
+ * then its process does. */
+static bool is_preparing(const struct sweep *w, const char *pid_text)
 {
+	int64_t pid;
+	char path[32], stat[256];
+	if (w->only || !str_to_i64(pid_text, &pid))
+		return false;
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	if (file_read_line(AT_FDCWD, path, stat, sizeof stat) <= 0)
+		return false;
+	const char *state = strrchr(stat, ')');
+	return state && !strchr("ZX", state[1] ? state[2] : 'X');
+}
+
+static void see_lease(struct sweep *w, struct in_addr ip, const char *text)
+{
+	_cleanup_free_ char *id = str_ndup(text, strcspn(text, " "));
+	const char *pid = strchr(text, ' ');
+	bool dead = is_dead(w, id) && !(pid && is_preparing(w, pid + 1));
 	w->v = mem_grow(w->v, w->n + 1, sizeof *w->v);
-	w->v[w->n] = (struct holder){ip, str_dup(id), is_dead(w, id)};
+	w->v[w->n] = (struct holder){ip, steal_ptr(&id), dead};
 	w->n_alive += !w->v[w->n++].dead;
 }
 
