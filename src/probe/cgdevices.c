@@ -72,12 +72,12 @@ static bool refuse_all(struct fact_result *r, const struct group *g)
 
 static bool ask_in(struct fact_result *r, const struct cgroup_hier *h)
 {
-	_cleanup_group_ struct group g = {.lock_fd = -1};
+	_cleanup_group_ struct group g = GROUP_NONE;
 	if (!group_make(r, h, 0, &g) || !refuse_all(r, &g))
 		return false;
 	int status = group_run(&g, open_null);
 	if (status < 0)
-		fact_refused(r, EPERM, "write cgroup.procs", "a child could not join %s", g.path);
+		fact_refused(r, errno, "write cgroup.procs", "a child could not join %s", g.path);
 	else if (status != 0)
 		fact_set(r, FACT_BROKEN, "the rules are not kept",
 			"a process in a group without devices could open /dev/null");
@@ -96,15 +96,15 @@ void try_cgroup_devices(struct fact_result *r)
 	struct fact_result v1 = *r;
 	if (!group_place(r, &p))
 		return;
-	/* The program is the better rung; a hybrid place may have both. */
 	struct cgroup_hier *v2 = cgroup_hier_v2(&p), *devices = cgroup_hier_find(&p, CTL_DEVICES);
-	if (v2 && v2->mount && ask_in(r, v2))
-		return;
-	if (devices && !devices->v2 && (ask_in(&v1, devices) || !v2 || !v2->mount)) {
-		*r = v1;
-		return;
-	}
-	if (!v2 && !devices)
+	if (!v2 && !devices) {
 		fact_set(r, FACT_ABSENT, "no hierarchy here has device rules",
 			"neither v1 devices nor v2 in /proc/self/cgroup");
+		return;
+	}
+	/* The program is the better rung; a hybrid place may have both. */
+	if (v2 && ask_in(r, v2))
+		return;
+	if (devices && !devices->v2 && (ask_in(&v1, devices) || !v2 || !v2->mount))
+		*r = v1;
 }

@@ -105,13 +105,13 @@ static struct cgroup_hier *main_hier(struct fact_result *r, struct cgroup_place 
 void try_cgroup_create(struct fact_result *r)
 {
 	_cleanup_cgroup_place_ struct cgroup_place p;
-	_cleanup_group_ struct group g = {.lock_fd = -1};
+	_cleanup_group_ struct group g = GROUP_NONE;
 	struct cgroup_hier *h = main_hier(r, &p);
 	if (!h || !group_make(r, h, 0, &g))
 		return;
 	int status = group_run(&g, nothing);
 	if (status < 0) {
-		fact_refused(r, errno ? errno : EPERM, g.v2 ? "write cgroup.procs" : "write tasks",
+		fact_refused(r, errno, g.v2 ? "write cgroup.procs" : "write tasks",
 			"a child could not join the group %s", g.path);
 		return;
 	}
@@ -124,7 +124,7 @@ void try_cgroup_create(struct fact_result *r)
 void try_cgroup_delegate(struct fact_result *r)
 {
 	_cleanup_cgroup_place_ struct cgroup_place p;
-	_cleanup_group_ struct group g = {.lock_fd = -1};
+	_cleanup_group_ struct group g = GROUP_NONE;
 	struct cgroup_hier *h = hier_of(r, &p, CTL_PIDS);
 	char text[64] = "";
 	if (!h)
@@ -195,7 +195,7 @@ static bool fill_limit(const struct limit *l, const struct group *g, char *text,
 static void limit(struct fact_result *r, const struct limit *l)
 {
 	_cleanup_cgroup_place_ struct cgroup_place p;
-	_cleanup_group_ struct group g = {.lock_fd = -1};
+	_cleanup_group_ struct group g = GROUP_NONE;
 	char text[64], got[256] = "", op[32];
 	struct cgroup_hier *h = hier_of(r, &p, l->ctl);
 	if (!h)
@@ -266,7 +266,7 @@ static int fork_in_it(void)
 void try_cgroup_pids(struct fact_result *r)
 {
 	_cleanup_cgroup_place_ struct cgroup_place p;
-	_cleanup_group_ struct group g = {.lock_fd = -1};
+	_cleanup_group_ struct group g = GROUP_NONE;
 	struct cgroup_hier *h = hier_of(r, &p, CTL_PIDS);
 	if (!h)
 		return;
@@ -280,7 +280,7 @@ void try_cgroup_pids(struct fact_result *r)
 	}
 	int status = group_run(&g, fork_in_it);
 	if (status < 0)
-		fact_refused(r, EPERM, "write cgroup.procs", "a child could not join %s", g.path);
+		fact_refused(r, errno, "write cgroup.procs", "a child could not join %s", g.path);
 	else if (status != 0)
 		fact_set(r, FACT_BROKEN, "the limit is not kept",
 			"with pids.max 1 a process in the group could still fork");
@@ -318,28 +318,29 @@ __attribute__((noreturn)) static void sleep_in_it(void)
 /* A child that sleeps in the group, already joined; -1 leaves errno. */
 static pid_t sleeper_in(const struct group *g)
 {
-	int ready[2];
-	char byte;
+	int ready[2], err = EAGAIN;
 	if (pipe2(ready, O_CLOEXEC) < 0)
 		return -1;
 	pid_t pid = trial_fork();
 	if (pid == 0) {
-		if (!group_enter(g) || !fd_write_all(ready[1], "x", 1))
+		err = group_enter(g) ? 0 : errno;
+		fd_write_all(ready[1], &err, sizeof err);
+		if (err)
 			_exit(1);
 		sleep_in_it();
 	}
 	fd_close(ready[1]);
-	bool joined = read(ready[0], &byte, 1) == 1;
+	if (pid > 0 && fd_read_full(ready[0], &err, sizeof err) != (ssize_t)sizeof err)
+		err = EPIPE;
 	fd_close(ready[0]);
-	if (!joined)
-		errno = EPERM;
-	return joined ? pid : -1;
+	errno = err;
+	return pid > 0 && !err ? pid : -1;
 }
 
 void try_cgroup_freezer(struct fact_result *r)
 {
 	_cleanup_cgroup_place_ struct cgroup_place p;
-	_cleanup_group_ struct group g = {.lock_fd = -1};
+	_cleanup_group_ struct group g = GROUP_NONE;
 	if (!group_place(r, &p))
 		return;
 	struct cgroup_hier *h = cgroup_hier_find(&p, CTL_FREEZER);
@@ -374,7 +375,7 @@ void try_cgroup_freezer(struct fact_result *r)
 void try_cgroup_kill(struct fact_result *r)
 {
 	_cleanup_cgroup_place_ struct cgroup_place p;
-	_cleanup_group_ struct group g = {.lock_fd = -1};
+	_cleanup_group_ struct group g = GROUP_NONE;
 	if (!group_place(r, &p))
 		return;
 	struct cgroup_hier *h = cgroup_hier_v2(&p);
@@ -401,7 +402,7 @@ void try_cgroup_kill(struct fact_result *r)
 void try_clone3_into_cgroup(struct fact_result *r)
 {
 	_cleanup_cgroup_place_ struct cgroup_place p;
-	_cleanup_group_ struct group g = {.lock_fd = -1};
+	_cleanup_group_ struct group g = GROUP_NONE;
 	if (!group_place(r, &p))
 		return;
 	struct cgroup_hier *h = cgroup_hier_v2(&p);

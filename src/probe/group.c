@@ -22,7 +22,7 @@
 #include "probe/trial.h"
 
 #define PREFIX "nidus-probe-"
-enum { GONE_TRIES = 200, GONE_STEP_US = 1000 };
+enum { GONE_TRIES = 200, TURN_TRIES = 2000, GONE_STEP_US = 1000 };
 
 bool group_place(struct fact_result *r, struct cgroup_place *p)
 {
@@ -137,25 +137,49 @@ static bool group_has(const struct group *g, const char *file, uint32_t ctl)
 	return group_read(g, file, text, sizeof text) && (cgroup_ctl_list(text, ' ') & ctl) == ctl;
 }
 
-/* A group beneath `parent` that has the controller.  Leaves errno. */
-static bool make_v2_at(const char *parent, uint32_t ctl, struct group *g)
+/* Trials take turns beneath a v2 group: what one switches on there makes the groups of another
+ * invalid, or is switched off under it.  A lock that is not had in time is done without. */
+static int take_turn(const char *parent)
 {
-	if (!make_at(parent, g))
-		return false;
+	int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; fd >= 0 && i < TURN_TRIES && flock(fd, LOCK_EX | LOCK_NB) < 0; i++)
+		usleep(GONE_STEP_US);
+	return fd;
+}
+
+/* Has the controller, switched on for it if need be. */
+static bool equip(struct group *g, uint32_t ctl)
+{
 	if (!ctl || group_has(g, "cgroup.controllers", ctl))
 		return true;
 	const char *name = cgroup_ctl_name(ctl, true);
-	_cleanup_free_ char *file = str_fmt("%s/cgroup.subtree_control", parent);
+	_cleanup_free_ char *file = str_fmt("%s/cgroup.subtree_control", g->parent);
 	_cleanup_free_ char *on = str_fmt("+%s", name);
-	list_groups(parent, &g->others);
-	if (file_poke(AT_FDCWD, file, on)) {
-		g->switched = str_dup(name);
-		return true;
-	}
+	list_groups(g->parent, &g->others);
+	if (!file_poke(AT_FDCWD, file, on))
+		return false;
+	g->switched = str_dup(name);
+	return true;
+}
+
+/* A group beneath `parent` that has the controller.  Leaves errno: EBUSY where processes in
+ * `parent` are in the way.  A threaded controller can be switched on in spite of them, but then
+ * no process gets into the groups beneath. */
+static bool make_v2_at(const char *parent, uint32_t ctl, struct group *g)
+{
+	char type[32] = "";
+	g->turn_fd = take_turn(parent);
+	bool made = make_at(parent, g) && equip(g, ctl);
 	int err = errno;
-	group_done(g);
+	if (made && group_read(g, "cgroup.type", type, sizeof type) &&
+		str_eq(type, "domain invalid")) {
+		made = false;
+		err = EBUSY;
+	}
+	if (!made)
+		group_done(g);
 	errno = err;
-	return false;
+	return made;
 }
 
 /* Whether the processes of our group may be moved into a leaf of it, by nidus run: systemd
@@ -184,13 +208,18 @@ static bool make_v2(
 		}
 	}
 	g->only_leaf = err == EBUSY && may_move(h, own);
-	fact_refused(r, err, err == EBUSY ? "write subtree_control" : "mkdir",
-		"a group with the controller %s beneath %s, or above it",
-		ctl ? cgroup_ctl_name(ctl, true) : "(none)", own);
+	const char *name = ctl ? cgroup_ctl_name(ctl, true) : "(none asked for)";
+	fact_refused(r, err, err == EBUSY || err == ENOENT ? "write subtree_control" : "mkdir",
+		"a group with the controller %s beneath %s, or above it", name, own);
 	if (err == EBUSY)
 		snprintf(r->reason, sizeof r->reason,
-			"this process's group holds processes, so its "
-			"children get no controllers");
+			"this process's group holds processes, so its children get no controllers");
+	if (err != ENOENT)
+		return false;
+	/* The kernel has the controller, the group above keeps it. */
+	r->state = FACT_DENIED;
+	snprintf(r->reason, sizeof r->reason,
+		"this process's group was not given the controller %s", name);
 	return false;
 }
 
@@ -210,7 +239,8 @@ static bool fill_cpuset(const struct group *g)
 
 bool group_make(struct fact_result *r, const struct cgroup_hier *h, uint32_t ctl, struct group *g)
 {
-	*g = (struct group){.v2 = h->v2, .lock_fd = -1};
+	*g = GROUP_NONE;
+	g->v2 = h->v2;
 	if (!h->mount) {
 		fact_set(r, FACT_ABSENT, "its hierarchy is not mounted here",
 			"/proc/self/cgroup has \"%s\", /proc/self/mountinfo no mount of it",
@@ -242,6 +272,7 @@ void group_done(struct group *g)
 		file_poke(AT_FDCWD, file, off);
 	}
 	fd_done(&g->lock_fd);
+	fd_done(&g->turn_fd);
 	free(g->path);
 	free(g->parent);
 	free(g->switched);
@@ -262,17 +293,21 @@ bool group_read(const struct group *g, const char *file, char *text, size_t size
 bool group_enter(const struct group *g)
 {
 	bool joined = group_write(g, g->v2 ? "cgroup.procs" : "tasks", "0");
-	/* A copy of the descriptor would hold the lock after the trial's death. */
+	/* Copies of the descriptors would hold the locks after the trial's death. */
 	fd_close(g->lock_fd);
+	fd_close(g->turn_fd);
 	return joined;
 }
 
 int group_run(const struct group *g, int (*fn)(void))
 {
-	enum { NOT_JOINED = 99 };
+	enum { NOT_JOINED = 100 }; /* and errno */
 	pid_t pid = trial_fork();
 	if (pid == 0)
-		_exit(group_enter(g) ? fn() : NOT_JOINED);
-	int status = pid < 0 ? NOT_JOINED : wait_status(pid);
-	return status == NOT_JOINED ? -1 : status;
+		_exit(group_enter(g) ? fn() : NOT_JOINED + errno % NOT_JOINED);
+	int status = pid < 0 ? NOT_JOINED + errno : wait_status(pid);
+	if (status < NOT_JOINED)
+		return status;
+	errno = status - NOT_JOINED;
+	return -1;
 }

@@ -1,19 +1,27 @@
-/* overlayfs, all layers on a tmpfs of the trial's own.  A mount that succeeds proves
+/* overlayfs, the layers on a tmpfs of the trial's own.  A mount that succeeds proves
  * little: in a user namespace without `userxattr` (Linux 5.11) removing a directory of the
  * lower layer gives EIO, because the opaque mark is a trusted xattr.  So the trial does
  * what a package manager does: copy up, remove, make anew. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
 #include "probe/trial.h"
 #include "probe/trials.h"
 
+#define DISK   "/var/tmp"
+#define PREFIX ".nidus-probe-"
 enum { STACK_MAX = 8 };
 
 /* DIR/{l,u,w,m} with files in the lower layer.  False: r says why. */
@@ -91,25 +99,63 @@ static bool prove(struct fact_result *r, const char *dir)
 	return true;
 }
 
+static bool use_overlay(struct fact_result *r, const char *more, const char *where)
+{
+	if (!layers(r, "o"))
+		return false;
+	if (!mount_overlay("o", "o/l", more)) {
+		fact_refused(r, errno, "mount(overlay)", "lowerdir, upperdir, workdir%s on %s",
+			more, where);
+		return false;
+	}
+	if (!prove(r, "o"))
+		return false;
+	fact_works(r,
+		"mounted%s%s, layers on %s; a lower file changed, a lower directory removed, made "
+		"anew and removed again; the lower layer stayed as it was",
+		*more ? " with " : "", *more ? more + 1 : "", where);
+	return true;
+}
+
 static void overlay_with(struct fact_result *r, const char *more)
 {
 	const char *op;
-	if (!trial_scratch(&op)) {
+	if (!trial_scratch(&op))
 		fact_refused(r, errno, op, "for the layers");
-		return;
+	else
+		use_overlay(r, more, "a tmpfs");
+}
+
+/* Directories of trials that were killed: nobody holds their lock. */
+static void sweep(void)
+{
+	_cleanup_closedir_ DIR *d = opendir(DISK);
+	for (struct dirent *e; d && (e = readdir(d));) {
+		if (!str_starts(e->d_name, PREFIX))
+			continue;
+		_cleanup_fd_ int fd = openat(
+			dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		struct stat st;
+		if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+			flock(fd, LOCK_EX | LOCK_NB) == 0)
+			err_free(tree_remove(dirfd(d), e->d_name));
 	}
-	if (!layers(r, "o"))
-		return;
-	if (!mount_overlay("o", "o/l", more)) {
-		fact_refused(r, errno, "mount(overlay)", "lowerdir, upperdir, workdir%s on a tmpfs",
-			more);
-		return;
-	}
-	if (prove(r, "o"))
-		fact_works(r,
-			"mounted%s%s; a lower file changed, a lower directory removed, made anew "
-			"and removed again; the lower layer stayed as it was",
-			*more ? " with " : "", *more ? more + 1 : "");
+}
+
+/* With the layers on the disk: tmpfs has no user xattrs before Linux 6.6. */
+static bool use_on_disk(struct fact_result *r, const char *more)
+{
+	char path[] = DISK "/" PREFIX "XXXXXX";
+	sweep();
+	if (!mkdtemp(path))
+		return false;
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool used = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && fchdir(fd) == 0 &&
+		    use_overlay(r, more, path);
+	if (chdir("/") == 0 && fd >= 0 && fchdir(fd) == 0)
+		umount2("o/m", MNT_DETACH);
+	err_free(chdir("/") == 0 ? tree_remove(AT_FDCWD, path) : NULL);
+	return used;
 }
 
 static void plain(struct fact_result *r)
@@ -120,6 +166,11 @@ static void plain(struct fact_result *r)
 static void userxattr(struct fact_result *r)
 {
 	overlay_with(r, ",userxattr");
+	struct fact_result disk = *r;
+	if (r->state != FACT_BROKEN || !use_on_disk(&disk, ",userxattr"))
+		return;
+	*r = disk;
+	snprintf(r->value, sizeof r->value, "upper on a disk only");
 }
 
 void try_mount_overlay(struct fact_result *r)
