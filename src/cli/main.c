@@ -1,5 +1,6 @@
 /* Entry of `nidus`: picks the verb, parses its table, calls it.  Everything else is in
  * the verbs' own files. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,6 +72,9 @@ int main(int argc, char **argv)
 		status = (help_verb(stdout, c), 0);
 	else
 		status = c->run(target, argv + 1 + first, (size_t)(argc - 1 - first));
+	/* An answer that nobody got, because the disk is full, is no success. */
+	if (status == 0 && (fflush(stdout) != 0 || ferror(stdout)))
+		status = print_error(err_sys(errno, "write", "standard output"));
 	if (c->done)
 		c->done(target);
 	opt_done(c, target);

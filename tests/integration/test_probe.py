@@ -311,3 +311,11 @@ def test_a_frozen_leftover_is_swept(nidus):
         assert nidus("probe", "cgroup.freezer", check=True)
         assert child.wait(5) == -signal.SIGKILL
     assert not os.path.exists(path)
+
+
+def test_an_answer_that_nobody_gets(nidus):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([nidus.path, "probe", "userns"], env=nidus.env, stdout=full, stderr=subprocess.PIPE,
+                              text=True, timeout=60)
+    assert done.returncode == 125
+    assert "No space left on device" in done.stderr
