@@ -236,8 +236,10 @@ static int run(const struct request *r, char **argv)
 	struct plan plan = {0};
 	struct cgroup c = CGROUP_NONE;
 	_cleanup_err_ nd_err *e = cgroup_create(&r->s, &plan, &c);
-	if (e)
+	if (e) {
+		plan_done(&plan);
 		return fail(e);
+	}
 	struct clone_args args = {.exit_signal = SIGCHLD};
 	if (c.clone_fd >= 0) {
 		args.flags |= CLONE_INTO_CGROUP;
@@ -285,6 +287,9 @@ static int run(const struct request *r, char **argv)
 	jo_err(&o, "remove", e);
 	jo_close(&o, '}');
 	puts(o.b.data);
+	buf_done(&o.b);
+	plan_done(&plan);
+	cgroup_done(&c);
 	return 0;
 }
 
@@ -296,5 +301,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "cgroup-tool ID [--OPTION VALUE]... -- CMD...\n");
 		return 2;
 	}
-	return run(&r, argv + first);
+	int status = run(&r, argv + first);
+	strv_done(&r.s.limits.unified);
+	free(r.s.device_rules);
+	return status;
 }
