@@ -208,8 +208,7 @@ nd_err *runs_gc(
 		if (!e)
 			e = runinfo_load(d, &i);
 		struct reclaimed done = {0};
-		if (!e && !i.foreign && !run_dir_alive(&i.dir, !dry) &&
-			(i.created_ms || !run_dir_newborn(&i.dir)))
+		if (!e && !i.foreign && !run_dir_alive(&i.dir, !dry))
 			e = run_reclaim(s, &i, dry, &done);
 		for (size_t n = 0; n < done.lines.n; n++)
 			line(arg, done.lines.v[n]);

@@ -220,6 +220,8 @@ void runinfo_refresh(struct run_info *i)
 {
 	char text[4096], why[64] = "";
 	int fd = i->dir.fd;
+	/* First the lock: when it is free, nobody changes what is read after it. */
+	bool alive = run_dir_alive(&i->dir, false);
 	i->pid = 0;
 	i->start_time = 0;
 	int pid;
@@ -238,8 +240,12 @@ void runinfo_refresh(struct run_info *i)
 			     &i->started_ms, why) == 4;
 	free(i->why);
 	i->why = ended ? str_dup(why) : NULL;
-	if (run_dir_alive(&i->dir, false)) {
-		i->status = i->pid ? RUN_RUNNING : ended ? RUN_RESTARTING : RUN_CREATED;
+	if (alive) {
+		bool pausing = str_eq(i->why, "restarting");
+		i->status = i->pid    ? RUN_RUNNING
+			    : pausing ? RUN_RESTARTING
+			    : ended   ? RUN_STOPPING
+				      : RUN_CREATED;
 	} else if (ended) {
 		i->status = RUN_EXITED;
 	} else {
@@ -247,6 +253,21 @@ void runinfo_refresh(struct run_info *i)
 	}
 	if (i->status != RUN_RUNNING && i->status != RUN_LOST)
 		i->pid = 0;
+}
+
+nd_err *runinfo_reload(struct run_info *i)
+{
+	struct run_info fresh;
+	if (i->created_ms) {
+		runinfo_refresh(i);
+		return NULL;
+	}
+	struct run_dir dir = i->dir;
+	i->dir.fd = -1;
+	runinfo_done(i);
+	TRY(runinfo_load(dir, &fresh));
+	*i = fresh;
+	return NULL;
 }
 
 nd_err *runinfo_load(struct run_dir dir, struct run_info *ret)

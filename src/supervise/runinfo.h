@@ -63,6 +63,8 @@ nd_must nd_err *runinfo_find(const struct state *s, const char *ref, struct run_
 nd_must nd_err *runinfo_process(const struct run_info *i, struct container_spec *s);
 /* Reads the links and the lock again. */
 void runinfo_refresh(struct run_info *i);
+/* And run.json too, where it was not there before. */
+nd_must nd_err *runinfo_reload(struct run_info *i);
 void runinfo_done(struct run_info *i);
 #define _cleanup_runinfo_ _cleanup_(runinfo_done)
 

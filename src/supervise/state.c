@@ -17,7 +17,7 @@
 #include "supervise/supervise.h"
 #include "kernel/sys.h"
 
-enum { NEWBORN_MS = 10000, LOCK_WAIT_MS = 2000 };
+enum { NEWBORN_MS = 1000, LOCK_WAIT_MS = 2000 };
 
 /* The uid that other users know us by: in a user namespace ours may be 0, as
  * everybody's; the first line of the map tells. */
@@ -198,22 +198,45 @@ static nd_err *name_claim(const struct state *s, const char *id, const char *nam
 	return e;
 }
 
+/* Makes and locks; *ret_again when somebody took the unlocked folder for a dead run's
+ * and removed it in between. */
+static nd_err *make_locked(const struct state *s, struct run_dir *d, bool *ret_again)
+{
+	struct stat named, held;
+	if (mkdirat(s->runs_fd, d->id, 0700) < 0)
+		return err_sys(errno, "mkdir", "%s/runs/%s", s->path, d->id);
+	d->fd = openat(s->runs_fd, d->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	*ret_again = d->fd < 0 && errno == ENOENT;
+	if (d->fd < 0)
+		return err_sys(errno, "open", "%s/runs/%s", s->path, d->id);
+	if (!lock_try(d->fd, LOCK_EX))
+		return err_sys(errno, "flock", "%s/runs/%s", s->path, d->id);
+	if (fstat(d->fd, &held) == 0 &&
+		fstatat(s->runs_fd, d->id, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+		named.st_ino == held.st_ino)
+		return NULL;
+	*ret_again = true;
+	return err_new(ND_BUSY, "run-busy", "the new folder of run %.12s was removed", d->id);
+}
+
 nd_err *run_dir_make(const struct state *s, const char *id, const char *name, struct run_dir *ret)
 {
 	struct run_dir d = {.fd = -1};
-	memcpy(d.id, id, sizeof d.id);
-	if (mkdirat(s->runs_fd, id, 0700) < 0)
-		return err_sys(errno, "mkdir", "%s/runs/%s", s->path, id);
-	d.fd = openat(s->runs_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	nd_err *e = NULL;
-	if (d.fd < 0)
-		e = err_sys(errno, "open", "%s/runs/%s", s->path, id);
-	else if (!lock_try(d.fd, LOCK_EX))
-		e = err_sys(errno, "flock", "%s/runs/%s", s->path, id);
-	else if (name)
+	snprintf(d.id, sizeof d.id, "%s", id);
+	for (int tries = 0; tries < 3; tries++) {
+		bool again = false;
+		err_free(e);
+		run_dir_done(&d);
+		e = make_locked(s, &d, &again);
+		if (!again)
+			break;
+	}
+	if (!e && name)
 		e = name_claim(s, id, name);
 	if (e) {
-		unlinkat(s->runs_fd, id, AT_REMOVEDIR);
+		if (d.fd >= 0)
+			unlinkat(s->runs_fd, id, AT_REMOVEDIR);
 		run_dir_done(&d);
 		return e;
 	}
@@ -267,7 +290,8 @@ bool run_dir_newborn(const struct run_dir *d)
 	struct stat st;
 	if (fstat(d->fd, &st) < 0)
 		return false;
-	int64_t age = now_real_ms() - (int64_t)st.st_mtim.tv_sec * 1000;
+	int64_t age =
+		now_real_ms() - (int64_t)st.st_mtim.tv_sec * 1000 - st.st_mtim.tv_nsec / 1000000;
 	return age < NEWBORN_MS && age > -NEWBORN_MS;
 }
 

@@ -55,7 +55,7 @@ void run_dir_done(struct run_dir *d);
 nd_must nd_err *run_dir_remove(const struct state *s, const char *id, const char *name);
 /* True when somebody holds the lock.  Otherwise, when `take`, it is ours from now on. */
 bool run_dir_alive(const struct run_dir *d, bool take);
-/* Made less than ten seconds ago: its maker may not have come to lock it. */
+/* Changed less than a second ago: its maker may not have come to lock it. */
 bool run_dir_newborn(const struct run_dir *d);
 
 /* Values in links.  Setting replaces; false leaves errno.  Reading gives false when absent. */

@@ -43,17 +43,21 @@ bool process_wait(pid_t pid, int pid_fd, uint64_t start_time, int64_t limit_ms)
 	return true;
 }
 
+static nd_err *monitor_stuck(const struct run_info *i)
+{
+	return err_detail(
+		err_new(ND_TIMEOUT, "monitor-stuck",
+			"run %.12s is to end, but its monitor does not finish", i->dir.id),
+		"its monitor is process %lld", (long long)i->monitor_pid);
+}
+
 /* The monitor lets go of the lock when all is cleaned up. */
 static nd_err *monitor_wait(struct run_info *i, int64_t limit_ms)
 {
 	int64_t until = now_ms() + limit_ms, pause = 1;
 	while (run_dir_alive(&i->dir, false)) {
 		if (now_ms() >= until)
-			return err_detail(
-				err_new(ND_TIMEOUT, "monitor-stuck",
-					"run %.12s was ended, but its monitor does not finish",
-					i->dir.id),
-				"its monitor is process %lld", (long long)i->monitor_pid);
+			return monitor_stuck(i);
 		pause_ms(pause);
 		pause = pause * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause * 2;
 	}
@@ -63,6 +67,26 @@ static nd_err *monitor_wait(struct run_info *i, int64_t limit_ms)
 static bool is_over(const struct run_info *i)
 {
 	return i->status == RUN_EXITED || i->status == RUN_LOST;
+}
+
+/* Between two starts, or before the first, there is nothing to signal but the monitor,
+ * and perhaps not even that: until a workload or the end is there. */
+static nd_err *workload_wait(struct run_info *i, pid_t *ret_pid, int *ret_fd)
+{
+	int64_t until = now_ms() + MONITOR_MS, told = 0;
+	for (;;) {
+		TRY(runinfo_reload(i));
+		*ret_fd = runinfo_pidfd(i, ret_pid);
+		if (*ret_pid > 0 || is_over(i))
+			return NULL;
+		if (i->monitor_pid > 0 && i->monitor_pid != told && run_dir_alive(&i->dir, false)) {
+			kill((pid_t)i->monitor_pid, SIGTERM);
+			told = i->monitor_pid;
+		}
+		if (now_ms() >= until)
+			return monitor_stuck(i);
+		pause_ms(5);
+	}
 }
 
 nd_err *run_stop_now(struct run_info *i, int64_t timeout_ms, int sig)
@@ -75,15 +99,11 @@ nd_err *run_stop_now(struct run_info *i, int64_t timeout_ms, int sig)
 		sig = i->stop_signal ? (int)i->stop_signal : SIGTERM;
 	/* Before the signal, so that the monitor finds it and does not start it again. */
 	link_set(i->dir.fd, "stop", "1");
-	runinfo_refresh(i);
 	pid_t pid;
-	_cleanup_fd_ int pid_fd = runinfo_pidfd(i, &pid);
-	if (pid <= 0) {
-		/* Between two starts, or before the first: the monitor itself is told. */
-		if (i->monitor_pid > 0 && run_dir_alive(&i->dir, false))
-			kill((pid_t)i->monitor_pid, SIGTERM);
-		return monitor_wait(i, timeout_ms + MONITOR_MS);
-	}
+	_cleanup_fd_ int pid_fd = -1;
+	TRY(workload_wait(i, &pid, &pid_fd));
+	if (is_over(i))
+		return NULL;
 	if (i->own_pid_ns && signal_would_be_dropped(pid, sig))
 		sig = SIGKILL;
 	if (!signal_send(pid, pid_fd, sig) && errno != ESRCH)
