@@ -18,8 +18,9 @@ struct run_job {
 	struct net_request net;
 	struct net_state net_state;
 	uint8_t mac[6];
-	struct plan plan; /* what was decided before the container */
-	bool wants_data;  /* the root is copy-on-write: its changes need a directory */
+	struct strv aliases; /* further names of the container in its /etc/hosts */
+	struct plan plan;    /* what was decided before the container */
+	bool wants_data;     /* the root is copy-on-write: its changes need a directory */
 	bool progress_shown;
 };
 

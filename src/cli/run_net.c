@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "cli/run_job.h"
+#include "net/files.h"
 #include "supervise/state.h"
 
 static nd_err *connect_network(pid_t pid, int pid_fd, struct plan *plan, void *arg)
@@ -38,12 +39,46 @@ static nd_err *parse_addresses(struct run_job *j)
 	return NULL;
 }
 
+/* What the container's own /etc/hosts, resolv.conf and hostname are made from. */
+static struct net_names names_of(struct run_job *j)
+{
+	const struct run_opts *o = j->o;
+	return (struct net_names){.hostname = j->r.spec.hostname,
+		.aliases = &j->aliases,
+		.add_hosts = &o->add_hosts,
+		.dns = &o->dns,
+		.dns_search = &o->dns_search,
+		.dns_option = &o->dns_options};
+}
+
+/* With --network none only what was asked for: such a container resolves nothing. */
+static nd_err *make_files(struct run_job *j)
+{
+	struct net_names names = names_of(j);
+	const struct run_opts *o = j->o;
+	struct container_spec *s = &j->r.spec;
+	_cleanup_strv_ struct strv files = {0};
+	bool asked = o->add_hosts.n || o->dns.n || o->dns_search.n || o->dns_options.n;
+	if ((j->net.mode == NET_HOST || j->net.mode == NET_NONE) && !asked &&
+		s->rootfs.kind == ROOTFS_PLACE)
+		return NULL;
+	TRY(net_files(&names, &j->net_state, &j->plan, &files));
+	for (size_t i = 0; i < files.n; i++)
+		if (!o->no_hosts || !str_starts(files.v[i], "/etc/hosts="))
+			strv_add(&s->files, files.v[i]);
+	return NULL;
+}
+
 nd_err *run_network(struct run_job *j)
 {
 	j->net.id = j->id;
 	j->net.state_fd = -1;
 	j->net.best_effort = j->o->best_effort;
 	TRY(parse_addresses(j));
+	if (j->o->name)
+		strv_add(&j->aliases, j->o->name);
+	struct net_names names = names_of(j);
+	TRY(net_names_check(&names));
 	j->r.network = str_dup(j->network);
 	j->net.mode = NET_HOST;
 	if (str_eq(j->network, "joined"))
@@ -70,5 +105,6 @@ nd_err *run_network_prepare(struct run_job *j)
 		j->r.hooks.network = connect_network;
 		j->r.hooks.arg = j;
 	}
-	return net_prepare(&j->net, &j->plan, &j->net_state);
+	TRY(net_prepare(&j->net, &j->plan, &j->net_state));
+	return make_files(j);
 }

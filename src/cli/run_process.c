@@ -106,6 +106,46 @@ static nd_err *capabilities(
 	return NULL;
 }
 
+/* nidus-init where it was installed, or beside us in a build tree. */
+static char *find_init(void)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	if (n > 0) {
+		self[n] = '\0';
+		*strrchr(self, '/') = '\0';
+		static const char *const near[] = {
+			"../libexec/nidus/nidus-init", "../guest/nidus-init", "nidus-init"};
+		for (size_t i = 0; i < ARRAY_SIZE(near); i++) {
+			char *path = str_fmt("%s/%s", self, near[i]);
+			if (access(path, X_OK) == 0)
+				return path;
+			free(path);
+		}
+	}
+	return access(NIDUS_LIBEXEC "/nidus-init", X_OK) == 0 ? str_dup(NIDUS_LIBEXEC "/nidus-init")
+							      : NULL;
+}
+
+/* --init: the workload becomes the child of nidus-init, which is bound into the root. */
+static nd_err *use_init(struct container_spec *s)
+{
+	static const char inside[] = "/run/nidus-init";
+	_cleanup_free_ char *path = find_init();
+	if (!path)
+		return err_remedy(
+			err_new(ND_ABSENT, "no-init", "--init: there is no program nidus-init"),
+			"It is looked for beside nidus and in " NIDUS_LIBEXEC ".");
+	spec_add_mount(s, "bind", path, inside, "ro,nosuid,nodev");
+	struct strv args = {0};
+	strv_add(&args, inside);
+	strv_add(&args, "--");
+	strv_copy(&args, &s->args);
+	strv_done(&s->args);
+	s->args = args;
+	return NULL;
+}
+
 nd_err *run_process(const struct run_opts *o, const struct run_place *place,
 	const struct image_config *image, char **args, size_t n_args, struct container_spec *s)
 {
@@ -127,6 +167,8 @@ nd_err *run_process(const struct run_opts *o, const struct run_place *place,
 				"--umask: '%s' is not an octal mask (as 0022)", o->umask);
 		s->umask = (int)mask;
 	}
+	if (o->init)
+		TRY(use_init(s));
 	TRY(environment(o, image, s));
 	return capabilities(o, place, s);
 }

@@ -132,6 +132,7 @@ void run_job_done(struct run_job *j)
 	store_root_done(&j->image);
 	security_opts_done(&j->secopt);
 	port_list_done(&j->net.ports);
+	strv_done(&j->aliases);
 	plan_done(&j->plan);
 	fd_close(j->net.state_fd);
 	net_state_done(&j->net_state);

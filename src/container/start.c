@@ -36,6 +36,8 @@
 #include "container/process.h"
 #include "container/rootfs.h"
 #include "container/wire.h"
+#include "explain/explain.h"
+#include "kernel/surroundings.h"
 #include "kernel/sys.h"
 
 enum { KILL_DEADLINE_MS = 5000 };
@@ -254,6 +256,15 @@ static nd_err *attend(const struct container_spec *s, const struct container_hoo
 	return told;
 }
 
+/* Only a refusal pays for reading the surroundings. */
+static nd_err *explain(const struct container_spec *s, nd_err *e)
+{
+	struct surroundings around;
+	surroundings_read(&around);
+	around.new_userns = s->ns[NS_USER].mode == NS_NEW;
+	return explain_err(e, &around);
+}
+
 nd_err *container_start(const struct container_spec *s, const struct container_hooks *hooks,
 	struct plan *plan, struct container *ret)
 {
@@ -283,7 +294,7 @@ nd_err *container_start(const struct container_spec *s, const struct container_h
 	}
 	err_free(container_cleanup(ret));
 	container_done(ret);
-	return e;
+	return explain(s, e);
 }
 
 void container_kill_all(struct container *c)
