@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -23,6 +24,13 @@ struct container {
 struct container_hooks {
 	nd_err *(*network)(pid_t pid, int pid_fd, struct plan *plan, void *arg);
 	void *arg;
+	/* The end of patience with a child that hangs (a dead network file system, FUSE): a time
+	 * of now_ms(), 0 for none, and a descriptor with what to ask when it is readable; true
+	 * gives up.  Codes "start-timeout" and "cancelled".  `cancelled` NULL: not asked. */
+	int64_t until_ms;
+	int cancel_fd;
+	bool (*cancelled)(void *arg);
+	void *cancel_arg;
 };
 
 /* Error codes that matter to a caller: "exec-not-found" (exit 127), "exec-denied"

@@ -175,7 +175,7 @@ nd_err *container_exec(pid_t target, int pid_fd, const char *cgroup, const struc
 	fd_close(sp[1]);
 	nd_err *e = pid < 0 ? err_sys(err, "fork", "a process for the container") : NULL;
 	if (!e) {
-		e = wire_read_all(sp[0], &plan, &ret->pid_fd, &ret->pty_fd);
+		e = wire_read_all(sp[0], NULL, &plan, &ret->pid_fd, &ret->pty_fd);
 		wait_status(pid);
 	}
 	fd_close(sp[0]);

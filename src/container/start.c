@@ -248,7 +248,11 @@ static nd_err *attend(const struct container_spec *s, const struct container_hoo
 	/* On our own failure the child reads the end of the socket and leaves. */
 	if (e)
 		shutdown(sock, SHUT_WR);
-	told = wire_read_all(sock, plan, NULL, &ret->pty_fd);
+	struct wire_patience w = {0};
+	if (hooks)
+		w = (struct wire_patience){
+			hooks->until_ms, hooks->cancel_fd, hooks->cancelled, hooks->cancel_arg};
+	told = wire_read_all(sock, w.until_ms || w.cancelled ? &w : NULL, plan, NULL, &ret->pty_fd);
 	if (e) {
 		err_free(told);
 		return e;

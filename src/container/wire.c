@@ -2,12 +2,15 @@
 #include "container/wire.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "base/spawn.h"
 
 /* What is told of the plan waits here until it can go with the next message that matters:
  * a child tells some things, and one call carries them all. */
@@ -135,10 +138,35 @@ static void note(const struct wire_msg *m, struct plan *plan)
 		plan_warn(plan, "%s", w->text);
 }
 
-nd_err *wire_read_all(int sock, struct plan *plan, int *ret_pid_fd, int *ret_pty_fd)
+/* Until the child says something. */
+static nd_err *wait_for(int sock, const struct wire_patience *w)
+{
+	struct pollfd p[2] = {{sock, POLLIN, 0}, {w->cancelled ? w->cancel_fd : -1, POLLIN, 0}};
+	for (;;) {
+		int64_t left = w->until_ms ? w->until_ms - now_ms() : -1;
+		if (w->until_ms && left <= 0)
+			return err_new(
+				ND_TIMEOUT, "start-timeout", "making the container takes too long");
+		if (poll(p, 2, left > INT32_MAX ? INT32_MAX : (int)left) < 0 && errno != EINTR)
+			return err_sys(errno, "poll", "the child's messages");
+		if (p[0].revents)
+			return NULL;
+		if (p[1].revents && w->cancelled(w->arg))
+			return err_new(
+				ND_TIMEOUT, "cancelled", "making the container was interrupted");
+	}
+}
+
+nd_err *wire_read_all(int sock, const struct wire_patience *w, struct plan *plan, int *ret_pid_fd,
+	int *ret_pty_fd)
 {
 	nd_err *result = NULL;
 	for (;;) {
+		nd_err *e = w ? wait_for(sock, w) : NULL;
+		if (e) {
+			err_free(result);
+			return e;
+		}
 		struct wire_msg m = {0};
 		char control[CMSG_SPACE(sizeof(int))];
 		struct iovec iov = {&m, sizeof m};

@@ -40,4 +40,12 @@ bool wire_go(int sock);
 /* Reads until the child's end closes; plan messages go into `plan`, descriptors into
  * *ret_pid_fd and *ret_pty_fd (either may be NULL), and an error is the result.  NULL: the
  * end came without one. */
-nd_must nd_err *wire_read_all(int sock, struct plan *plan, int *ret_pid_fd, int *ret_pty_fd);
+struct wire_patience {
+	int64_t until_ms; /* now_ms(); 0: for ever */
+	int cancel_fd;
+	bool (*cancelled)(void *arg); /* asked when cancel_fd is readable; true ends the wait */
+	void *arg;
+};
+/* As above with an end to the patience: codes "start-timeout" and "cancelled". `w` may be NULL. */
+nd_must nd_err *wire_read_all(int sock, const struct wire_patience *w, struct plan *plan,
+	int *ret_pid_fd, int *ret_pty_fd);

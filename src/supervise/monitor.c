@@ -22,7 +22,7 @@
 #include "supervise/control.h"
 #include "supervise/run.h"
 
-enum { STOP_MS = 10000, KILL_WAIT_MS = 15000 };
+enum { STOP_MS = 10000, KILL_WAIT_MS = 15000, START_MS = 600000 };
 
 void run_event(struct run *r, const char *what, const char *fmt, ...)
 {
@@ -287,10 +287,41 @@ static void pidfile_write(struct run *r)
 		return;
 	char text[24];
 	int n = snprintf(text, sizeof text, "%d", (int)r->c.pid);
-	int fd = open(r->req->pidfile, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int fd = open(r->req->pidfile,
+		O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
 	if (fd < 0 || !fd_write_all(fd, text, (size_t)n))
 		run_warn(r, "--pidfile: %s: %s", r->req->pidfile, strerror(errno));
 	fd_close(fd);
+}
+
+static int64_t start_limit(const struct run *r)
+{
+	int64_t limit = START_MS;
+	if (r->req->ready.kind != READY_NONE && r->req->ready_timeout_ms)
+		limit = r->req->ready_timeout_ms;
+	if (r->req->deadline_ms && r->req->deadline_ms < limit)
+		limit = r->req->deadline_ms;
+	return now_ms() + limit;
+}
+
+/* Signals are blocked while the container is made: one that means the end ends it. */
+static bool start_cancelled(void *arg)
+{
+	struct run *r = arg;
+	struct signalfd_siginfo info;
+	while (read(r->signal_fd, &info, sizeof info) == sizeof info)
+		switch (info.ssi_signo) {
+		case SIGHUP:
+		case SIGINT:
+		case SIGQUIT:
+		case SIGTERM:
+			if (info.ssi_signo != SIGHUP || r->foreground)
+				r->early_signal = (int)info.ssi_signo;
+			break;
+		default:
+			break; /* there is nobody to pass it on to */
+		}
+	return r->early_signal != 0;
 }
 
 static nd_err *start(struct run *r)
@@ -299,7 +330,16 @@ static nd_err *start(struct run *r)
 	TRY(ready_open(r));
 	plan_done(&r->plan);
 	r->c = (struct container){.pid_fd = -1, .pty_fd = -1};
-	TRY(container_start(&r->req->spec, &r->req->hooks, &r->plan, &r->c));
+	struct container_hooks hooks = r->req->hooks;
+	hooks.until_ms = start_limit(r);
+	hooks.cancel_fd = r->signal_fd;
+	hooks.cancelled = start_cancelled;
+	hooks.cancel_arg = r;
+	nd_err *e = container_start(&r->req->spec, &hooks, &r->plan, &r->c);
+	if (e && r->early_signal && str_eq(err_find_code(e), "cancelled"))
+		r->wanted_status = 128 + r->early_signal;
+	if (e)
+		return e;
 	r->running = true;
 	r->started_ms = now_ms();
 	r->started_real_ms = now_real_ms();
@@ -378,7 +418,10 @@ void run_exit_link(struct run *r, const char *why)
 static int status_of_error(const nd_err *e)
 {
 	const char *code = err_find_code(e);
-	return str_eq(code, "exec-not-found") ? 127 : str_eq(code, "exec-denied") ? 126 : 125;
+	return str_eq(code, "exec-not-found")  ? 127
+	       : str_eq(code, "exec-denied")   ? 126
+	       : str_eq(code, "start-timeout") ? 124
+					       : 125;
 }
 
 /* Everything is over: leave the record, or nothing at all with --rm. */
@@ -455,7 +498,8 @@ static void tell_end(struct run *r)
 void run_failed(struct run *r, nd_err *e)
 {
 	streams_drain(r);
-	r->wanted_status = status_of_error(e);
+	if (!r->wanted_status)
+		r->wanted_status = status_of_error(e);
 	r->error = e;
 	finish(r);
 	tell_end(r);

@@ -115,6 +115,7 @@ struct run {
 	int64_t failures;  /* in a row, for the pause before the next start */
 	const char *why;   /* static: why it is being ended, or ended; NULL: it is not */
 	int wanted_status; /* exit status decided by us (124, 128+N); 0: the workload's */
+	int early_signal;  /* came while the container was being made */
 	bool ending;       /* no more restarts */
 	bool again;        /* start again whatever the policy says */
 	bool oom;
