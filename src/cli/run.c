@@ -87,6 +87,21 @@ static nd_err *tun(struct run_job *j)
 	return NULL;
 }
 
+/* What lies in the place's scratch directories is other people's: a tmpfs there starts empty. */
+static void leave_out_scratch(struct container_spec *s)
+{
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		struct mount_spec *m = &s->mounts[i];
+		if (!str_eq(m->type, "tmpfs") ||
+			(!str_eq(m->target, "/tmp") && !str_eq(m->target, "/var/tmp") &&
+				!str_eq(m->target, "/run")))
+			continue;
+		for (size_t k = 0; k < m->options.n; k++)
+			if (str_eq(m->options.v[k], "tmpcopyup"))
+				memcpy(m->options.v[k], "rw", 3);
+	}
+}
+
 static nd_err *describe(struct run_job *j, char **args, size_t n_args)
 {
 	struct container_spec *s = &j->r.spec;
@@ -105,7 +120,11 @@ static nd_err *describe(struct run_job *j, char **args, size_t n_args)
 				  .no_read_only_tmpfs = j->o->no_read_only_tmpfs,
 				  .mask = &j->secopt.mask,
 				  .unmask = &j->secopt.unmask});
+	if (s->privileged)
+		run_all_devices(s);
 	defaults_sysctl(s);
+	if (s->rootfs.kind == ROOTFS_PLACE)
+		leave_out_scratch(s);
 	/* A nidus inside can only make mounts with this capability: bit 21, CAP_SYS_ADMIN. */
 	s->share_layers = s->rootfs.kind == ROOTFS_PLACE && s->caps.bounding >> 21 & 1;
 	return NULL;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "cli/run_spec.h"
@@ -204,8 +205,8 @@ static nd_err *add_tmpfs(const char *text, struct container_spec *s)
 	return NULL;
 }
 
-static nd_err *add_device_node(struct container_spec *s, const char *source, const char *target,
-	const char *access, const struct stat *st)
+static void add_node(
+	struct container_spec *s, const char *source, const char *target, const struct stat *st)
 {
 	struct device_spec *d = spec_add_device(s);
 	d->type = S_ISBLK(st->st_mode) ? 'b' : 'c';
@@ -216,6 +217,13 @@ static nd_err *add_device_node(struct container_spec *s, const char *source, con
 	d->mode = st->st_mode & 07777;
 	d->uid = st->st_uid;
 	d->gid = st->st_gid;
+}
+
+static nd_err *add_device_node(struct container_spec *s, const char *source, const char *target,
+	const char *access, const struct stat *st)
+{
+	add_node(s, source, target, st);
+	const struct device_spec *d = &s->devices[s->n_devices - 1];
 	struct device_rule *r = spec_add_device_rule(s);
 	*r = (struct device_rule){
 		.allow = true, .type = d->type, .major = d->major, .minor = d->minor};
@@ -260,6 +268,31 @@ static nd_err *add_device(const char *text, struct container_spec *s)
 	return NULL;
 }
 
+/* --privileged: every device of the place that nidus may use, as it is in /dev now. */
+static void add_all_devices(struct container_spec *s, const char *dir_path, int depth)
+{
+	static const char *const own[] = {"/dev/pts", "/dev/shm", "/dev/mqueue", "/dev/fd",
+		"/dev/console", "/dev/ptmx", "/dev/.nidus"};
+	_cleanup_closedir_ DIR *dir = opendir(dir_path);
+	struct dirent *e;
+	while (dir && depth < 4 && (e = readdir(dir))) {
+		_cleanup_free_ char *path = str_fmt("%s/%s", dir_path, e->d_name);
+		struct stat st;
+		bool skip = *e->d_name == '.' || lstat(path, &st) < 0;
+		for (size_t i = 0; i < ARRAY_SIZE(own) && !skip; i++)
+			skip = str_eq(path, own[i]);
+		for (size_t i = 0; i < s->n_devices && !skip; i++)
+			skip = str_eq(path, s->devices[i].path);
+		if (skip)
+			continue;
+		if (S_ISDIR(st.st_mode))
+			add_all_devices(s, path, depth + 1);
+		else if ((S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) &&
+			 access(path, R_OK | W_OK) == 0)
+			add_node(s, path, path, &st);
+	}
+}
+
 static bool parse_number_or_any(const char *text, int64_t *ret)
 {
 	if (str_eq(text, "*")) {
@@ -286,6 +319,11 @@ static nd_err *add_rule(const char *text, struct container_spec *s)
 	snprintf(r.access, sizeof r.access, "%s", w.v[2]);
 	*spec_add_device_rule(s) = r;
 	return NULL;
+}
+
+void run_all_devices(struct container_spec *s)
+{
+	add_all_devices(s, "/dev", 0);
 }
 
 nd_err *run_mounts(

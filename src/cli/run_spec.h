@@ -21,6 +21,8 @@ nd_must nd_err *run_namespaces(const struct run_opts *o, const struct run_place 
 /* run_mounts.c: volumes, mounts, tmpfs, devices.  `volumes_dir` holds named ones. */
 nd_must nd_err *run_mounts(const struct run_opts *o, const char *volumes_dir, const char *id,
 	struct container_spec *s);
+/* --privileged: every device of the place; needs no rules, all are allowed. */
+void run_all_devices(struct container_spec *s);
 /* run_process.c: command, environment, user, capabilities, seccomp, limits of the process. */
 nd_must nd_err *run_process(const struct run_opts *o, const struct run_place *place,
 	const struct image_config *image, char **args, size_t n_args, struct container_spec *s);

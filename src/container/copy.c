@@ -76,7 +76,8 @@ static nd_err *copy_one(int from, int to, const char *name, int depth)
 {
 	struct stat st;
 	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(errno, "fstatat", "%s", name);
+		/* A live tree changes while it is copied. */
+		return errno == ENOENT ? NULL : err_sys(errno, "fstatat", "%s", name);
 	if (S_ISDIR(st.st_mode)) {
 		struct stat old;
 		if (fstatat(to, name, &old, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(old.st_mode))
@@ -132,11 +133,11 @@ static nd_err *copy_dir(int from, int to, int depth)
 	return NULL;
 }
 
-nd_err *tree_copy(int from, int to)
+nd_err *tree_copy(int from, int to, bool with_top)
 {
 	struct stat st;
 	TRY(copy_dir(from, to, 0));
-	if (fstat(from, &st) == 0)
+	if (with_top && fstat(from, &st) == 0)
 		copy_owner_mode_times(to, &st);
 	return NULL;
 }
@@ -150,7 +151,7 @@ nd_err *layers_copy(const struct strv *layers, const char *to)
 		_cleanup_fd_ int from = open(layers->v[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (from < 0)
 			return err_sys(errno, "open", "%s", layers->v[i]);
-		TRY_WRAP(tree_copy(from, to_fd), "copy %s", layers->v[i]);
+		TRY_WRAP(tree_copy(from, to_fd, true), "copy %s", layers->v[i]);
 	}
 	return NULL;
 }

@@ -84,6 +84,8 @@ static void add_ipc_mounts(
 {
 	if (s->ns[NS_IPC].mode == NS_HOST) {
 		add(s, user, "bind", "/dev/mqueue", "/dev/mqueue", "rbind,nosuid,noexec,nodev");
+		if (s->n_mounts && str_eq(s->mounts[s->n_mounts - 1].target, "/dev/mqueue"))
+			s->mounts[s->n_mounts - 1].optional = true; /* many places have none */
 		add(s, user, "bind", "/dev/shm", "/dev/shm", "rbind,nosuid,noexec,nodev");
 		return;
 	}

@@ -27,6 +27,7 @@ struct mount_source {
 	int fd;       /* of a bind's source; -1 for other mounts */
 	bool is_tree; /* fd is a detached tree (open_tree), not an O_PATH */
 	bool is_dir;
+	bool missing; /* of an optional mount: nothing is mounted */
 	struct mount_opts o;
 };
 
@@ -66,8 +67,13 @@ nd_err *mounts_open_sources(struct child *c, struct mount_source **ret)
 		all[i].is_dir = true;
 		if (str_eq(s->mounts[i].type, "bind"))
 			all[i].o.flags |= MS_BIND;
-		if (all[i].o.flags & MS_BIND)
-			TRY(open_source(&s->mounts[i], &all[i]));
+		if (!(all[i].o.flags & MS_BIND))
+			continue;
+		nd_err *e = open_source(&s->mounts[i], &all[i]);
+		if (e && !s->mounts[i].optional)
+			return e;
+		all[i].missing = e != NULL;
+		err_free(e);
 	}
 	*ret = all;
 	return NULL;
@@ -279,7 +285,9 @@ static nd_err *make_tmpfs(
 		c->dev_fd = fd;
 	if (src->o.copy_up) {
 		int below = openat(target_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		TRY_WRAP(tree_copy(below, fd), "copy what was in %s", m->target);
+		/* A mode that was asked for is not undone by the one that was there. */
+		bool own_mode = src->o.data.data && strstr(src->o.data.data, "mode=");
+		TRY_WRAP(tree_copy(below, fd, !own_mode), "copy what was in %s", m->target);
 		fd_close(below);
 		if (src->o.flags & MS_RDONLY)
 			TRY(mount_remount(c, m->target, MS_RDONLY, 0));
@@ -361,8 +369,8 @@ nd_err *mounts_make(struct child *c, struct mount_source *sources)
 {
 	for (size_t i = 0; i < c->s->n_mounts; i++) {
 		const struct mount_spec *m = &c->s->mounts[i];
-		nd_err *e = make_one(c, m, &sources[i]);
-		if (!e && sources[i].o.propagation)
+		nd_err *e = sources[i].missing ? NULL : make_one(c, m, &sources[i]);
+		if (!e && !sources[i].missing && sources[i].o.propagation)
 			e = set_propagation(c, m->target, sources[i].o.propagation);
 		if (e && m->optional) {
 			wire_left(c->sock, m->type, m->target, e);

@@ -31,7 +31,8 @@ extern const struct ladder rootfs_ladder; /* of struct rootfs_rung */
 
 /* True in the machine's first user namespace, false in any other and where /proc is not there. */
 bool userns_is_initial(void);
-/* copy.c: a tree between two directories; links are not followed. */
-nd_must nd_err *tree_copy(int from_fd, int to_fd);
+/* copy.c: a tree between two directories; links are not followed.  `with_top`: the
+ * directory's own owner, mode and times too. */
+nd_must nd_err *tree_copy(int from_fd, int to_fd, bool with_top);
 /* copy.c: copies layers, lowest first, into a directory; whiteouts remove. */
 nd_must nd_err *layers_copy(const struct strv *layers, const char *to);
