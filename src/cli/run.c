@@ -149,6 +149,8 @@ static int run_run(void *target, char **args, size_t n_args)
 		e = run_dry(&j, &result.status);
 	else if (!e)
 		e = supervise_run(&j.r, &result);
+	if (!e && j.o->detach && !j.o->dry_run)
+		run_detached(&j);
 	if (e)
 		result.status = run_report(&j, e, result.status);
 	run_job_done(&j);

@@ -21,6 +21,7 @@ struct run_job {
 	struct strv aliases; /* further names of the container in its /etc/hosts */
 	struct plan plan;    /* what was decided before the container */
 	bool wants_data;     /* the root is copy-on-write: its changes need a directory */
+	char *plan_json;     /* of the container that was started; -d only */
 	bool progress_shown;
 };
 
@@ -35,5 +36,7 @@ void run_progress(void *job, uint64_t done, uint64_t total);
 int run_report(struct run_job *j, nd_err *e, int status); /* frees e */
 void run_warning(void *job, const char *text);
 void run_started(void *job, const char *id, const char *plan_json);
+/* -d: the run is ready, its id is what scripts go on with. */
+void run_detached(struct run_job *j);
 /* run_dry.c: the plan from facts, nothing started. */
 nd_must nd_err *run_dry(struct run_job *j, int *ret_status);

@@ -217,6 +217,39 @@ static nd_err *parse_network(const struct run_opts *o, const struct run_place *p
 	return NULL;
 }
 
+/* Only what belongs to a namespace of the container's own: anything else would be written
+ * into the place itself. */
+static nd_err *check_sysctl(const struct container_spec *s, const char *pair)
+{
+	static const struct {
+		const char *prefix;
+		enum ns_kind ns;
+	} rows[] = {{"net.", NS_NET}, {"fs.mqueue.", NS_IPC}, {"kernel.msg", NS_IPC},
+		{"kernel.shm", NS_IPC}, {"kernel.sem=", NS_IPC}, {"kernel.auto_msgmni=", NS_IPC},
+		{"kernel.hostname=", NS_UTS}, {"kernel.domainname=", NS_UTS}};
+	if (!strchr(pair, '=') || *pair == '=')
+		return err_invalid("--sysctl: '%s' is not NAME=VALUE", pair);
+	_cleanup_free_ char *dotted = str_dup(pair);
+	for (char *p = dotted; *p && *p != '='; p++)
+		if (*p == '/')
+			*p = '.';
+	if (strstr(dotted, ".."))
+		return err_invalid("--sysctl: '%s' is not the name of a kernel parameter", pair);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!str_starts(dotted, rows[i].prefix))
+			continue;
+		if (s->ns[rows[i].ns].mode == NS_NEW)
+			return NULL;
+		return err_invalid(
+			"--sysctl: '%s' would change the place's own value: the container "
+			"shares that namespace",
+			pair);
+	}
+	return err_remedy(err_invalid("--sysctl: '%s' is not a parameter of a namespace", pair),
+		"Allowed are net.*, fs.mqueue.*, kernel.msg*, kernel.shm*, kernel.sem, "
+		"kernel.hostname and kernel.domainname; others belong to the whole machine.");
+}
+
 nd_err *run_namespaces(const struct run_opts *o, const struct run_place *place,
 	struct container_spec *s, const char **ret_network)
 {
@@ -235,8 +268,7 @@ nd_err *run_namespaces(const struct run_opts *o, const struct run_place *place,
 	if (s->ns[NS_UTS].mode == NS_HOST && o->hostname)
 		return err_invalid("--hostname: cannot go with --uts host");
 	for (size_t i = 0; i < o->sysctls.n; i++) {
-		if (!strchr(o->sysctls.v[i], '='))
-			return err_invalid("--sysctl: '%s' is not NAME=VALUE", o->sysctls.v[i]);
+		TRY(check_sysctl(s, o->sysctls.v[i]));
 		strv_add(&s->sysctl, o->sysctls.v[i]);
 	}
 	return NULL;

@@ -28,14 +28,29 @@ void run_warning(void *job, const char *text)
 	print_warning("%s", text);
 }
 
+static void print_started(FILE *f, const char *id, const char *plan_json)
+{
+	fprintf(f, "{\"id\":\"%s\",\"plan\":%s}\n", id,
+		plan_json && *plan_json ? plan_json : "null");
+	fflush(f);
+}
+
 void run_started(void *job, const char *id, const char *plan_json)
 {
 	struct run_job *j = job;
+	/* In the foreground standard output is the workload's. */
+	if (j->o->json && !j->o->detach)
+		print_started(stderr, id, plan_json);
+	else
+		j->plan_json = str_dup(plan_json);
+}
+
+void run_detached(struct run_job *j)
+{
 	if (j->o->json)
-		fprintf(j->o->detach ? stdout : stderr, "{\"id\":\"%s\",\"plan\":%s}\n", id,
-			plan_json);
-	else if (j->o->detach)
-		puts(id);
+		print_started(stdout, j->id, j->plan_json);
+	else
+		puts(j->id);
 	fflush(stdout);
 }
 

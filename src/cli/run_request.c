@@ -133,6 +133,7 @@ void run_job_done(struct run_job *j)
 	security_opts_done(&j->secopt);
 	port_list_done(&j->net.ports);
 	strv_done(&j->aliases);
+	free(j->plan_json);
 	plan_done(&j->plan);
 	fd_close(j->net.state_fd);
 	net_state_done(&j->net_state);
