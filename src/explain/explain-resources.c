@@ -10,6 +10,11 @@ static const struct explain_row rows[] = {
 		"Raise it: ulimit -n 1024."},
 	{"*", NULL, {ENFILE}, {WHEN_ALWAYS}, "descriptor-limit", true,
 		"the machine's open files reach fs.file-max", "Close some, or raise fs.file-max."},
+	{"fork", NULL, {EAGAIN}, {WHEN_ALWAYS}, "process-limit", false,
+		"the number of processes is limited: RLIMIT_NPROC is {max_processes}, or pids.max "
+		"of "
+		"a cgroup around is reached",
+		"End other processes, or have the limit raised by whoever started this place."},
 	{"*", NULL, {ENOMEM}, {WHEN_ALWAYS}, "out-of-memory", false,
 		"the kernel found no memory: the machine's or a cgroup's around is used up",
 		"Free some, or have the limit of the cgroup around raised."},

@@ -50,6 +50,17 @@ void run_warn(struct run *r, const char *fmt, ...)
 		attach_tell(r, CH_WARNING, text, strlen(text), true);
 }
 
+/* True when there was an error; it has been told as a warning. */
+static bool warn_if(struct run *r, nd_err *e)
+{
+	if (!e)
+		return false;
+	_cleanup_free_ char *line = err_line(e);
+	run_warn(r, "%s", line);
+	err_free(e);
+	return true;
+}
+
 static void signal_ready(void *arg, short revents);
 
 static nd_err *signals_open(struct run *r)
@@ -209,12 +220,7 @@ static void workload_ended(struct run *r, int wstatus)
 	streams_drain(r);
 	loop_clear(&r->loop, &r->kill);
 	loop_clear(&r->loop, &r->stop);
-	nd_err *e = container_cleanup(&r->c);
-	if (e) {
-		_cleanup_free_ char *line = err_line(e);
-		run_warn(r, "%s", line);
-		err_free(e);
-	}
+	r->dirty = warn_if(r, container_cleanup(&r->c)) || r->dirty;
 	container_done(&r->c);
 	r->c = (struct container){.pid_fd = -1, .pty_fd = -1};
 	unlinkat(r->dir.fd, "cgroup", 0);
@@ -446,36 +452,24 @@ static void finish(struct run *r)
 			(unsigned long long)r->log.lost, strerror(r->log.lost_errno));
 	log_close(&r->log);
 	r->logging = false;
-	if (r->req->cleanup) {
-		nd_err *e = r->req->cleanup(r->req, r->req->arg);
-		if (e) {
-			_cleanup_free_ char *line = err_line(e);
-			run_warn(r, "%s", line);
-			err_free(e);
-		}
-	}
+	bool left = r->dirty;
+	left = warn_if(r, r->req->cleanup ? r->req->cleanup(r->req, r->req->arg) : NULL) || left;
 	if (r->req->pidfile)
 		unlink(r->req->pidfile);
-	if (r->req->rm) {
+	bool vanish = r->req->rm || r->json_fd < 0; /* never described: nothing to come back to */
+	if (vanish)
 		runinfo_append_exit(r->json_fd, r->status);
-		nd_err *e = run_dir_remove(&r->state, r->dir.id, r->req->name);
-		if (e) {
-			_cleanup_free_ char *line = err_line(e);
-			run_warn(r, "%s", line);
-			err_free(e);
-		}
-	} else {
-		run_exit_link(r, r->why);
-		/* For `nidus explain`: a failure that nobody made a report of has a cause too. */
-		if (r->status && !r->error)
-			report_cause(r);
-		nd_err *e = run_record_write(r);
-		if (e) {
-			_cleanup_free_ char *line = err_line(e);
-			run_warn(r, "the record could not be kept: %s", line);
-			err_free(e);
-		}
-	}
+	/* Where something could not be taken back, the folder stays for gc to find. */
+	if (vanish && !left)
+		warn_if(r, run_dir_remove(&r->state, r->dir.id, r->req->name));
+	if (vanish)
+		return;
+	run_exit_link(r, r->why);
+	/* For `nidus explain`: a failure that nobody made a report of has a cause too. */
+	if (r->status && !r->error)
+		report_cause(r);
+	nd_err *e = run_record_write(r);
+	warn_if(r, err_wrap(e, "the record could not be kept"));
 }
 
 /* The last words to those who listen. */
@@ -500,7 +494,7 @@ void run_failed(struct run *r, nd_err *e)
 	streams_drain(r);
 	if (!r->wanted_status)
 		r->wanted_status = status_of_error(e);
-	r->error = e;
+	r->error = report_refusal(e);
 	finish(r);
 	tell_end(r);
 }

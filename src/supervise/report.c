@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/spawn.h"
 #include "explain/cause.h"
+#include "explain/explain.h"
 #include "kernel/names.h"
 #include "supervise/run.h"
 
@@ -69,6 +70,15 @@ static void facts_gather(struct run *r, char *output, struct cause_facts *f)
 		f->capabilities = r->seen.capabilities;
 		f->has_capabilities = r->seen.has_capabilities;
 	}
+}
+
+nd_err *report_refusal(nd_err *e)
+{
+	if (!e || !err_root(e)->errnum || err_find_remedy(e))
+		return e;
+	struct surroundings around;
+	surroundings_read(&around);
+	return explain_err(e, &around);
 }
 
 void report_look(struct run *r)

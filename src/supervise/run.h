@@ -115,6 +115,7 @@ struct run {
 	int64_t failures;  /* in a row, for the pause before the next start */
 	const char *why;   /* static: why it is being ended, or ended; NULL: it is not */
 	int wanted_status; /* exit status decided by us (124, 128+N); 0: the workload's */
+	bool dirty;        /* something could not be taken back: gc will */
 	int early_signal;  /* came while the container was being made */
 	bool ending;       /* no more restarts */
 	bool again;        /* start again whatever the policy says */
@@ -183,6 +184,7 @@ void attach_pause_input(struct run *r, bool pause);
 void attach_close(struct run *r);
 
 /* report.c */
+nd_err *report_refusal(nd_err *e); /* code, detail, remedy of what the kernel refused */
 bool report_cause(struct run *r); /* fills r->cause; false: nothing is known */
 void report_look(struct run *r);  /* reads what can only be read while the workload is there */
 nd_err *report_not_ready(struct run *r);

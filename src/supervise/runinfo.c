@@ -90,8 +90,7 @@ nd_err *runinfo_write(const struct run_dir *d, const struct run_request *r, cons
 	buf_done(&o.b);
 	if (e) {
 		fd_close(fd);
-		return err_remedy(e, "The state directory must have room for a few kilobytes; "
-				     "'nidus gc' frees what dead runs left.");
+		return e;
 	}
 	*ret_fd = fd;
 	return NULL;

@@ -206,9 +206,12 @@ static nd_err *make_locked(const struct state *s, struct run_dir *d, bool *ret_a
 	if (mkdirat(s->runs_fd, d->id, 0700) < 0)
 		return err_sys(errno, "mkdir", "%s/runs/%s", s->path, d->id);
 	d->fd = openat(s->runs_fd, d->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	*ret_again = d->fd < 0 && errno == ENOENT;
-	if (d->fd < 0)
-		return err_sys(errno, "open", "%s/runs/%s", s->path, d->id);
+	if (d->fd < 0) {
+		int err = errno;
+		*ret_again = err == ENOENT;
+		unlinkat(s->runs_fd, d->id, AT_REMOVEDIR);
+		return err_sys(err, "open", "%s/runs/%s", s->path, d->id);
+	}
 	if (!lock_try(d->fd, LOCK_EX))
 		return err_sys(errno, "flock", "%s/runs/%s", s->path, d->id);
 	if (fstat(d->fd, &held) == 0 &&

@@ -80,6 +80,19 @@ static nd_err *folder_make(struct run *r)
 	return run_dir_make(&r->state, q->spec.id, q->name, &r->dir);
 }
 
+/* Nothing has been started: all that was prepared goes.  Where something cannot be taken
+ * back, the folder stays for gc to find. */
+static void abandon(struct run *r)
+{
+	struct run_request *q = r->req;
+	nd_err *e = q->cleanup ? q->cleanup(q, q->arg) : NULL;
+	if (!e)
+		e = data_remove(r->dir.id);
+	if (!e)
+		e = run_dir_remove(&r->state, r->dir.id, q->name);
+	err_free(e);
+}
+
 static nd_err *prepare(struct run *r)
 {
 	struct run_request *q = r->req;
@@ -98,12 +111,8 @@ static nd_err *prepare(struct run *r)
 	TRY(state_open(&r->state));
 	TRY(folder_make(r));
 	nd_err *e = q->prepare ? q->prepare(q, q->arg) : NULL;
-	if (e) {
-		if (q->cleanup)
-			err_free(q->cleanup(q, q->arg));
-		err_free(data_remove(r->dir.id));
-		err_free(run_dir_remove(&r->state, r->dir.id, q->name));
-	}
+	if (e)
+		abandon(r);
 	return e;
 }
 
@@ -208,7 +217,7 @@ static nd_err *in_background(struct run *r, struct run_result *ret)
 	/* The lock is the monitor's alone from now on. */
 	run_dir_done(&r->dir);
 	if (e) {
-		err_free(run_dir_remove(&r->state, r->dir.id, q->name));
+		abandon(r);
 		return e;
 	}
 	struct client_options o = {.fd = fd,
@@ -268,5 +277,5 @@ nd_err *supervise_run(struct run_request *q, struct run_result *ret)
 		e = q->detach || q->spec.tty ? in_background(&r, ret) : in_foreground(&r, ret);
 	}
 	run_free(&r);
-	return e;
+	return report_refusal(e);
 }
