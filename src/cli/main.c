@@ -1,8 +1,11 @@
 /* Entry of `nidus`: picks the verb, parses its table, calls it.  Everything else is in
  * the verbs' own files. */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/opt.h"
 #include "cli/cmds.h"
@@ -46,8 +49,21 @@ const struct cmd cmd_version = {
 	.run = version_run,
 };
 
+/* Started with a standard stream closed, the next descriptor we open would take its number
+ * and be handed to the workload as its own.  poll(2) finds closed ones in one call. */
+static void hold_standard_streams(void)
+{
+	struct pollfd p[3] = {{0, 0, 0}, {1, 0, 0}, {2, 0, 0}};
+	if (poll(p, 3, 0) <= 0)
+		return;
+	for (int i = 0; i < 3; i++)
+		if (p[i].revents & POLLNVAL && open("/dev/null", O_RDWR) != i)
+			_exit(EXIT_NIDUS);
+}
+
 int main(int argc, char **argv)
 {
+	hold_standard_streams();
 	if (argc < 2) {
 		help_all(stderr);
 		return EXIT_NIDUS;

@@ -104,8 +104,9 @@ static nd_err *set_stdio(struct process_stage *p)
 		if (moved[i] != i && moved[i] < 3 &&
 			(moved[i] = fcntl(moved[i], F_DUPFD_CLOEXEC, 3)) < 0)
 			return err_sys(errno, "dup", "standard stream %d", i);
+	/* One that keeps its number is nidus's own stream, inherited as it was. */
 	for (int i = 0; i < 3; i++)
-		if (moved[i] != i ? dup2(moved[i], i) < 0 : !fd_set_cloexec(i, false))
+		if (moved[i] != i && dup2(moved[i], i) < 0)
 			return err_sys(errno, "dup2", "standard stream %d", i);
 	return NULL;
 }

@@ -68,11 +68,11 @@ static nd_err *overlay_mount(const struct rootfs_job *j, const struct strv *lowe
 	return NULL;
 }
 
-static nd_err *upper_make(const char *dir, char **ret_upper, char **ret_work)
+static nd_err *upper_make(const char *dir, bool upper_is_there, char **ret_upper, char **ret_work)
 {
 	char *upper = str_fmt("%s/upper", dir), *work = str_fmt("%s/work", dir);
 	nd_err *e = NULL;
-	if (mkdir(upper, 0755) < 0 && errno != EEXIST)
+	if (!upper_is_there && mkdir(upper, 0755) < 0 && errno != EEXIST)
 		e = err_sys(errno, "mkdir", "%s", upper);
 	else if (mkdir(work, 0700) < 0 && errno != EEXIST)
 		e = err_sys(errno, "mkdir", "%s", work);
@@ -122,7 +122,8 @@ static nd_err *overlay_once(struct rootfs_job *j, const char *at, const struct s
 	_cleanup_free_ char *changes = NULL, *upper = NULL, *work = NULL, *target = NULL;
 	struct stat st;
 	TRY(changes_dir(j, at, &changes));
-	TRY(upper_make(changes, &upper, &work));
+	/* On disk the root's own upper is what the root is mounted over: rootfs_mount(). */
+	TRY(upper_make(changes, !j->in_memory && str_eq(at, "/"), &upper, &work));
 	/* The merged directory has its upper's owner and mode. */
 	bool known = stat(lowers->v[lowers->n - 1], &st) == 0;
 	if (known && (st.st_uid || st.st_gid))
@@ -176,7 +177,7 @@ static nd_err *fuse_overlay(struct rootfs_job *j)
 	if (!j->state)
 		TRY(job_use_memory(j));
 	TRY(changes_dir(j, "/", &changes));
-	TRY(upper_make(changes, &upper, &work));
+	TRY(upper_make(changes, false, &upper, &work));
 	_cleanup_buf_ struct buf o = {0};
 	buf_str(&o, "lowerdir=");
 	for (size_t i = j->lowers.n; i-- > 0;) {
@@ -202,7 +203,7 @@ static nd_err *copy_tree(struct rootfs_job *j)
 	if (!j->state)
 		TRY(job_use_memory(j));
 	TRY(changes_dir(j, "/", &changes));
-	TRY(upper_make(changes, &upper, &work));
+	TRY(upper_make(changes, false, &upper, &work));
 	TRY(layers_copy(&j->lowers, upper));
 	if (mount(upper, j->target, NULL, MS_BIND | MS_REC, NULL) < 0)
 		return err_sys(errno, "mount", "bind %s", upper);

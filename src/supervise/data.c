@@ -14,13 +14,21 @@
 #include "kernel/userns.h"
 #include "kernel/sys.h"
 
+/* Root of a user namespace finds a /var/lib/nidus of the place's root, which it may not write. */
+static bool system_dir_is_ours(void)
+{
+	return access("/var/lib/nidus/runs", W_OK) == 0 ||
+	       (errno == ENOENT && access("/var/lib/nidus", W_OK) == 0) ||
+	       (errno == ENOENT && access("/var/lib", W_OK) == 0);
+}
+
 nd_err *data_dir(char **ret)
 {
 	const char *dir = getenv("NIDUS_STORE_DIR"), *home;
 	char *path;
 	if (dir && *dir == '/')
 		path = str_dup(dir);
-	else if (start_euid() == 0)
+	else if (start_euid() == 0 && system_dir_is_ours())
 		path = str_dup("/var/lib/nidus");
 	else if ((dir = getenv("XDG_DATA_HOME")) && *dir == '/')
 		path = str_fmt("%s/nidus", dir);

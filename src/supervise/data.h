@@ -1,5 +1,5 @@
 /* What a run changes in its root: DATA/runs/ID/{upper,work}, where DATA is
- * $NIDUS_STORE_DIR, /var/lib/nidus for root, else $XDG_DATA_HOME/nidus or
+ * $NIDUS_STORE_DIR, /var/lib/nidus for root where that can be written, else $XDG_DATA_HOME/nidus or
  * ~/.local/share/nidus.  All of it can be removed from the id alone. */
 #pragma once
 
