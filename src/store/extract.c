@@ -271,6 +271,9 @@ static nd_err *extract_all(struct extract *x)
 	}
 	TRY(tree_finish(&x->tree));
 	x->r->skipped_xattrs = x->tree.skipped_xattrs;
+	x->r->implicit = x->tree.n_implicit;
+	if (!fd_write_all(x->opts->implicit_fd, x->tree.implicit.data, x->tree.implicit.len))
+		return err_sys(errno, "write", "the list of implicit directories");
 	return NULL;
 }
 

@@ -10,15 +10,17 @@
 #include "store/stream.h"
 
 struct extract_opts {
-	bool squash;  /* owners are not kept: everything is the caller's */
-	bool devices; /* device nodes can be made; else they are left out and counted */
+	bool squash;     /* owners are not kept: everything is the caller's */
+	bool devices;    /* device nodes can be made; else they are left out and counted */
+	int implicit_fd; /* gets the names of implicit directories, NUL behind each */
 };
 
 /* Plain data: it crosses from the child in shared memory. */
 struct extract_result {
 	uint64_t entries, bytes;
 	uint64_t skipped_devices, skipped_xattrs;
-	bool has_root; /* the layer says what the root directory is like */
+	uint64_t implicit; /* directories that the archive leaves out: see adopt.h */
+	bool has_root;     /* the layer says what the root directory is like */
 	uint32_t root_mode, root_uid, root_gid;
 };
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "store/chain.h"
 #include "store/owner.h"
 #include "store/record.h"
 #include "store/store.h"
@@ -62,7 +63,16 @@ static nd_err *remove_temps(const struct store *s, int dir_fd, const char *what,
 	return NULL;
 }
 
-/* diff ids of all images; a record that cannot be read is removed: it is worth nothing. */
+/* A layer may have either name: see chain.h. */
+static void add_names(struct strv *used, const struct strv *diff_ids, size_t i)
+{
+	strv_add(used, id_hex(diff_ids->v[i]));
+	if (i)
+		strv_take(used, chain_name(diff_ids, i));
+}
+
+/* Names of all layers of all images; a record that cannot be read is removed: it is worth nothing.
+ */
 static nd_err *find_used(struct store *s, struct strv *used, uint64_t *debris)
 {
 	_cleanup_strv_ struct strv ids = {0};
@@ -72,7 +82,7 @@ static nd_err *find_used(struct store *s, struct strv *used, uint64_t *debris)
 		struct image_config config = {0};
 		err_free(record_open(s, ids.v[i], &fd, &config));
 		for (size_t k = 0; k < config.diff_ids.n; k++)
-			strv_add(used, id_hex(config.diff_ids.v[k]));
+			add_names(used, &config.diff_ids, k);
 		image_config_done(&config);
 		if (fd >= 0)
 			continue;
@@ -102,7 +112,7 @@ static nd_err *retire_layers(struct store *s, const struct strv *used, uint64_t 
 	_cleanup_strv_ struct strv names = {0};
 	TRY(list_dir(s->layers_fd, "layers", &names));
 	for (size_t i = 0; i < names.n; i++) {
-		if (strlen(names.v[i]) != 64 || strv_has(used, names.v[i]))
+		if (str_ends(names.v[i], ".tmp") || strv_has(used, names.v[i]))
 			continue;
 		_cleanup_free_ char *temp = str_fmt("%s.tmp", names.v[i]);
 		TRY(owner_tree_remove(

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "store/chain.h"
 #include "store/record.h"
 #include "store/store.h"
 
@@ -20,7 +21,8 @@ static nd_err *list_one(
 		i->imported_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
 	for (size_t k = 0; k < i->config.diff_ids.n; k++) {
 		struct extract_result l = {0};
-		err_free(layer_read(s, i->config.diff_ids.v[k], &l));
+		_cleanup_free_ char *name = NULL;
+		err_free(chain_find(s, &i->config.diff_ids, k, &name, &l));
 		i->bytes += l.bytes;
 	}
 	for (size_t k = 0; k < names->n; k += 2)

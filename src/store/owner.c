@@ -5,6 +5,7 @@
 #include "store/owner.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
@@ -112,6 +113,45 @@ nd_err *owner_fork(const struct store *s, pid_t *ret_pid)
 			_exit(1);
 	}
 	return NULL;
+}
+
+static _Noreturn void run_child(nd_err *(*fn)(void *arg), void *arg, int tell_fd)
+{
+	struct err_wire wire;
+	nd_err *e = fn(arg);
+	if (e) {
+		err_to_wire(e, &wire);
+		(void)!fd_write_all(tell_fd, &wire, sizeof wire);
+	}
+	_exit(e != NULL);
+}
+
+nd_err *owner_run(const struct store *s, nd_err *(*fn)(void *arg), void *arg)
+{
+	int pipe_fds[2];
+	pid_t pid;
+	struct err_wire wire;
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return err_sys(errno, "pipe2", "for a child");
+	nd_err *e = owner_fork(s, &pid);
+	if (!e && pid == 0) {
+		fd_close(pipe_fds[0]);
+		run_child(fn, arg, pipe_fds[1]);
+	}
+	fd_close(pipe_fds[1]);
+	if (e) {
+		fd_close(pipe_fds[0]);
+		return e;
+	}
+	ssize_t n = fd_read_full(pipe_fds[0], &wire, sizeof wire);
+	fd_close(pipe_fds[0]);
+	int status = wait_status(pid);
+	if (status == 0)
+		return NULL;
+	if (n == sizeof wire)
+		return err_from_wire(&wire);
+	return err_new(
+		ND_BUG, "child-died", "a child for work on files died with status %d", status);
 }
 
 nd_err *owner_tree_remove(const struct store *s, int dir_fd, const char *name)

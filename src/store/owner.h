@@ -12,5 +12,7 @@ void owner_squash(struct store *s);
 nd_must nd_err *owner_prove(struct store *s);
 /* fork(2) for a process that makes or removes files of layers. */
 nd_must nd_err *owner_fork(const struct store *s, pid_t *ret_pid);
+/* Runs fn in such a process and gives back its error. */
+nd_must nd_err *owner_run(const struct store *s, nd_err *(*fn)(void *arg), void *arg);
 /* tree_remove() with the rights of all owners of the tree. */
 nd_must nd_err *owner_tree_remove(const struct store *s, int dir_fd, const char *name);

@@ -30,6 +30,7 @@ nd_err *layer_write(int dir_fd, const char *diff_id, const struct extract_result
 	jo_uint(&o, "bytes", r->bytes);
 	jo_uint(&o, "skipped_devices", r->skipped_devices);
 	jo_uint(&o, "skipped_xattrs", r->skipped_xattrs);
+	jo_uint(&o, "implicit", r->implicit);
 	if (r->has_root) {
 		jo_uint(&o, "root_mode", r->root_mode);
 		jo_uint(&o, "root_uid", r->root_uid);
@@ -41,9 +42,9 @@ nd_err *layer_write(int dir_fd, const char *diff_id, const struct extract_result
 	return e;
 }
 
-nd_err *layer_read(const struct store *s, const char *diff_id, struct extract_result *ret)
+nd_err *layer_read(const struct store *s, const char *name, struct extract_result *ret)
 {
-	_cleanup_free_ char *path = str_fmt("%s/layer.json", id_hex(diff_id));
+	_cleanup_free_ char *path = str_fmt("%s/layer.json", name);
 	_cleanup_json_ struct json_doc doc = {0};
 	struct extract_result r = {0};
 	TRY(json_load(s->layers_fd, path, &doc));
@@ -51,17 +52,13 @@ nd_err *layer_read(const struct store *s, const char *diff_id, struct extract_re
 	TRY(json_get_u64(&doc.at, "bytes", &r.bytes));
 	TRY(json_get_u64(&doc.at, "skipped_devices", &r.skipped_devices));
 	TRY(json_get_u64(&doc.at, "skipped_xattrs", &r.skipped_xattrs));
+	TRY(json_get_u64(&doc.at, "implicit", &r.implicit));
 	r.has_root = json_has(&doc.at, "root_mode");
 	TRY(json_get_u32(&doc.at, "root_mode", &r.root_mode));
 	TRY(json_get_u32(&doc.at, "root_uid", &r.root_uid));
 	TRY(json_get_u32(&doc.at, "root_gid", &r.root_gid));
 	*ret = r;
 	return NULL;
-}
-
-bool layer_exists(const struct store *s, const char *diff_id)
-{
-	return faccessat(s->layers_fd, id_hex(diff_id), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 nd_err *record_write(struct store *s, const char *id, const struct buf *config)

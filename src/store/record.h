@@ -10,10 +10,9 @@
 /* "HEX" of "sha256:HEX". */
 const char *id_hex(const char *id);
 
-/* layers/OWNER/HEX/layer.json; dir_fd is of HEX or HEX.tmp. */
+/* layers/OWNER/NAME/layer.json; dir_fd is of the directory while it is being made. */
 nd_must nd_err *layer_write(int dir_fd, const char *diff_id, const struct extract_result *r);
-nd_must nd_err *layer_read(const struct store *s, const char *diff_id, struct extract_result *ret);
-bool layer_exists(const struct store *s, const char *diff_id);
+nd_must nd_err *layer_read(const struct store *s, const char *name, struct extract_result *ret);
 
 /* images/HEX.json is the config itself. */
 nd_must nd_err *record_write(struct store *s, const char *id, const struct buf *config);

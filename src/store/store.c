@@ -6,6 +6,7 @@
 #include <sys/file.h>
 
 #include "base/fd.h"
+#include "store/chain.h"
 #include "store/dir.h"
 #include "store/import.h"
 #include "store/owner.h"
@@ -14,67 +15,97 @@
 
 enum { TRIES = 8 };
 
-static nd_err *add_layers(struct store *s, struct store_root *r)
+static void note_result(struct store_root *r, const struct extract_result *l)
 {
-	uint64_t devices = 0, xattrs = 0;
-	for (size_t i = 0; i < r->config.diff_ids.n; i++) {
-		const char *id = r->config.diff_ids.v[i];
-		struct extract_result l;
-		TRY(layer_read(s, id, &l));
-		strv_fmt(&r->layers, "%s/layers/%s/%s/tree", s->path, s->owner, id_hex(id));
-		devices += l.skipped_devices;
-		xattrs += l.skipped_xattrs;
-		if (!l.has_root)
-			continue;
-		r->has_root = true;
-		r->root_mode = l.root_mode;
-		r->root_uid = l.root_uid;
-		r->root_gid = l.root_gid;
-	}
+	r->skipped_devices += l->skipped_devices;
+	r->skipped_xattrs += l->skipped_xattrs;
+	if (!l->has_root)
+		return;
+	r->has_root = true;
+	r->root_mode = l->root_mode;
+	r->root_uid = l->root_uid;
+	r->root_gid = l->root_gid;
+}
+
+/* A layer that occurs again further up adds nothing here, and overlayfs refuses to have a
+ * directory twice. */
+static bool comes_again(const struct strv *names, size_t i)
+{
+	for (size_t k = i + 1; k < names->n; k++)
+		if (strcmp(names->v[i], names->v[k]) == 0)
+			return true;
+	return false;
+}
+
+static void add_layers(const struct store *s, const struct strv *names, struct store_root *r)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (!comes_again(names, i))
+			strv_fmt(
+				&r->layers, "%s/layers/%s/%s/tree", s->path, s->owner, names->v[i]);
 	r->squashed = s->squash;
 	if (s->note)
 		strv_add(&r->notes, s->note);
-	if (devices)
+	if (r->skipped_devices)
 		strv_fmt(&r->notes, "%llu device nodes of the image could not be made here",
-			(unsigned long long)devices);
-	if (xattrs)
+			(unsigned long long)r->skipped_devices);
+	if (r->skipped_xattrs)
 		strv_fmt(&r->notes, "%llu extended attributes of the image were left out",
-			(unsigned long long)xattrs);
+			(unsigned long long)r->skipped_xattrs);
+}
+
+/* Finds the directories of all layers; *ret_there false: one is missing. */
+static nd_err *find_layers(const struct store *s, struct store_root *r, bool *ret_there)
+{
+	_cleanup_strv_ struct strv names = {0};
+	const struct strv *ids = &r->config.diff_ids;
+	r->has_root = false;
+	r->skipped_devices = r->skipped_xattrs = 0;
+	*ret_there = false;
+	for (size_t i = 0; i < ids->n; i++) {
+		struct extract_result l;
+		char *name;
+		TRY(chain_find(s, ids, i, &name, &l));
+		if (!name)
+			return NULL;
+		strv_take(&names, name);
+		note_result(r, &l);
+	}
+	*ret_there = true;
+	add_layers(s, &names, r);
 	return NULL;
 }
 
-static bool has_layers(const struct store *s, const struct store_root *r)
+/* Also where the layers were made at a time when subordinate ids could not be mapped. */
+static nd_err *find_layers_of_any(struct store *s, struct store_root *r, bool *ret_there)
 {
-	for (size_t i = 0; i < r->config.diff_ids.n; i++)
-		if (!layer_exists(s, r->config.diff_ids.v[i]))
-			return false;
-	return true;
+	TRY(find_layers(s, r, ret_there));
+	if (*ret_there || s->maps.n < 2)
+		return NULL;
+	owner_squash(s);
+	TRY(store_use_owner(s));
+	TRY(find_layers(s, r, ret_there));
+	if (*ret_there)
+		return NULL;
+	owner_ask(s);
+	return store_use_owner(s);
 }
 
 /* r->lock_fd stays -1 when the image is not there, whole. */
 static nd_err *open_record(struct store *s, const char *id, struct store_root *r)
 {
+	bool there;
 	TRY(record_open(s, id, &r->lock_fd, &r->config));
 	if (r->lock_fd < 0)
 		return NULL;
-	bool there = has_layers(s, r);
-	/* Made at a time when subordinate ids could not be mapped? */
-	if (!there && s->maps.n > 1) {
-		owner_squash(s);
-		TRY(store_use_owner(s));
-		there = has_layers(s, r);
-		if (!there) {
-			owner_ask(s);
-			TRY(store_use_owner(s));
-		}
-	}
+	TRY(find_layers_of_any(s, r, &there));
 	if (!there) {
 		fd_done(&r->lock_fd);
 		image_config_done(&r->config);
 		return NULL;
 	}
 	r->id = str_fmt("sha256:%s", id_hex(id));
-	return add_layers(s, r);
+	return NULL;
 }
 
 /* A tag may have moved to this image; written only then, under the lock that keeps gc

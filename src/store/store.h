@@ -28,6 +28,7 @@ struct store_root {
 	struct strv names;  /* of the image, as the store knows them */
 	struct strv layers; /* directories, lowest first: rootfs_spec.layers */
 	struct image_config config;
+	uint64_t skipped_devices, skipped_xattrs; /* not stored, because the place refuses */
 	struct strv notes; /* what the place did not allow to be stored, one line each */
 	bool squashed;     /* all files belong to one id: the user's */
 	bool has_root;     /* a layer says what "/" is like; the upper directory needs it too */

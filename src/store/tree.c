@@ -43,6 +43,7 @@ void tree_done(struct tree *t)
 		xattrs_free(t->dirs[i].xattrs, t->dirs[i].n_xattrs);
 	}
 	free(t->dirs);
+	buf_done(&t->implicit);
 	*t = (struct tree){.root_fd = -1, .deep_fd = -1};
 }
 
@@ -87,6 +88,7 @@ static void note_dir(struct tree *t, const char *path, const struct tar_entry *e
 	d->mtime_s = e->mtime_s;
 	d->mtime_ns = e->mtime_ns;
 	d->mode = implicit ? 0755 : e->mode;
+	d->implicit = implicit;
 	if (implicit)
 		return;
 	d->uid = e->uid;

@@ -17,7 +17,8 @@ enum { TREE_CACHE = 24 };
 /* What a directory gets when all is in it: setting mode and times earlier would bar us
  * or be undone, and a default ACL would leak into its children. */
 struct tree_dir {
-	char *path; /* "" is the root */
+	char *path;    /* "" is the root */
+	bool implicit; /* made because something below it was listed */
 	size_t order;
 	uint32_t mode, uid, gid;
 	int64_t mtime_s;
@@ -38,6 +39,8 @@ struct tree {
 	size_t n_dirs;
 	bool squash; /* all owners are ours: no chown */
 	uint64_t skipped_xattrs;
+	struct buf implicit; /* filled by tree_finish(): names, NUL behind each */
+	uint64_t n_implicit;
 };
 
 void tree_init(struct tree *t, int root_fd, bool squash);

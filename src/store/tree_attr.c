@@ -115,6 +115,10 @@ static nd_err *finish_dir(struct tree *t, const struct tree_dir *d)
 		return NULL;
 	if (fd < 0)
 		return err_sys(errno, "open", "%s", d->path);
+	if (d->implicit) {
+		buf_add(&t->implicit, d->path, strlen(d->path) + 1);
+		t->n_implicit++;
+	}
 	return set_dir(t, fd, d);
 }
 

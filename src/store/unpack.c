@@ -74,7 +74,9 @@ static nd_err *unpack(const struct pool *p, const struct unpack_job *j, struct s
 		return err_sys(errno, "chdir", "the layer's directory");
 	stream_init(&in, fd, j->layer->offset, j->layer->size);
 	in.count = &out->stored;
-	nd_err *e = extract_layer(&in, j->tree_fd, p->extract, &out->result);
+	struct extract_opts opts = *p->extract;
+	opts.implicit_fd = j->implicit_fd;
+	nd_err *e = extract_layer(&in, j->tree_fd, &opts, &out->result);
 	if (!e)
 		e = stream_verify(&in, j->layer->digest, j->layer->diff_id);
 	stream_done(&in);

@@ -11,7 +11,8 @@
 
 struct unpack_job {
 	const struct source_layer *layer;
-	int tree_fd; /* the empty directory */
+	int tree_fd;     /* the empty directory */
+	int implicit_fd; /* see extract_opts */
 	struct extract_result result;
 };
 
