@@ -579,3 +579,54 @@ def test_modes_that_need_nothing(world, mode):
     out = world.place.run(TOOL, "run", world.state, "a", mode, "--", "true")
     assert json.loads(out)["network"]["rung"] == mode
     assert os.listdir(world.state) == [] and world.place.snapshot() == before
+
+
+# The same through `nidus run`.
+
+def nidus_in(world, *args, enter=(), check=True):
+    env = ["env", "NIDUS_STATE_DIR=" + world.state, "NIDUS_STORE_DIR=" + world.state + "/store"]
+    return world.place.run(*enter, *env, NIDUS, *args, check=check, timeout=60)
+
+
+def serve_run(world, *options, enter=()):
+    nidus_in(world, "run", "-d", "--name", "web", "--ready", "log:up", "-p", "8080:80", *options, "/",
+             PY, "-u", "-c", SERVER, "web", "tcp,0.0.0.0,80", enter=enter)
+
+
+def test_run_with_a_bridge(world):
+    before = world.place.snapshot()
+    serve_run(world)
+    assert world.outside.call("tcp", "192.0.2.2", 8080) == "web 192.0.2.1"
+    hosts = nidus_in(world, "run", "--rm", "--add-host", "db:192.0.2.9", "--dns", "192.0.2.1", "--dns-search", "example.org",
+                     "/", "sh", "-c", "cat /etc/hosts /etc/resolv.conf; exec %s -c '%s' tcp 192.0.2.1 7" % (PY, CLIENT))
+    assert "192.0.2.9\tdb" in hosts and "search example.org\nnameserver 192.0.2.1\n" in hosts, hosts
+    assert hosts.strip().endswith("outside 192.0.2.2"), hosts
+    nidus_in(world, "rm", "-f", "web")
+    assert world.place.call("tcp", "127.0.0.1", 8080).startswith("refused")
+    settled(world.place)
+    assert world.place.snapshot() == before
+
+
+def test_run_as_a_user(world):
+    tun_for_all(world)
+    enter = as_user(world)
+    serve_run(world, enter=enter)
+    assert world.outside.call("tcp", "192.0.2.2", 8080).startswith("web ")
+    assert world.place.call("tcp", "127.0.0.1", 8080).startswith("web ")
+    nidus_in(world, "rm", "-f", "web", enter=enter)
+    assert world.place.call("tcp", "127.0.0.1", 8080).startswith("refused")
+
+
+@pytest.mark.parametrize("who", ["root", "user"])
+def test_run_in_run_in_run(world, who):
+    if who == "user":
+        tun_for_all(world)
+    enter = as_user(world) if who == "user" else ()
+    before = world.place.snapshot()
+    inner = ["-e", "NIDUS_STATE_DIR=/tmp/state", "-e", "NIDUS_STORE_DIR=/tmp/store", "--privileged", "/"]
+    out = nidus_in(world, "run", "--rm", *inner, NIDUS, "run", "--rm", *inner, NIDUS, "run", "--rm", "/",
+                   "sh", "-c", "ip -o -4 addr; exec %s -c '%s' tcp 192.0.2.1 7" % (PY, CLIENT), enter=enter)
+    assert out.strip().endswith("outside 192.0.2.2"), out
+    assert ("10.90." if who == "root" else "10.89.") in out, out
+    settled(world.place)
+    assert world.place.snapshot() == before
