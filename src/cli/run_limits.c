@@ -5,6 +5,8 @@
 #include "cli/run_spec.h"
 #include "kernel/names.h"
 
+enum { PIDS_DEFAULT = 2048 };
+
 static nd_err *parse_cpus(const char *text, struct cgroup_limits *l)
 {
 	char *end;
@@ -99,8 +101,9 @@ nd_err *run_limits(const struct run_opts *o, struct container_spec *s)
 	l->cpu_shares = (uint64_t)o->cpu_shares;
 	l->cpuset_cpus = str_dup(o->cpuset_cpus);
 	l->cpuset_mems = str_dup(o->cpuset_mems);
-	if (o->has_pids_limit)
-		l->pids = o->pids_limit > 0 ? o->pids_limit : 0;
+	/* podman's default, and as there no error where it cannot be kept. */
+	l->pids = o->has_pids_limit ? (o->pids_limit > 0 ? o->pids_limit : 0) : PIDS_DEFAULT;
+	l->pids_soft = !o->has_pids_limit;
 	for (size_t i = 0; i < o->cgroup_conf.n; i++)
 		if (!strchr(o->cgroup_conf.v[i], '='))
 			return err_invalid(

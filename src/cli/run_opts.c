@@ -288,6 +288,6 @@ const struct opt run_opts[] = {
 		.parse = parse_pids_limit,
 		.help = "processes and threads (2048; -1: no limit)"},
 	LIST("cgroup-conf", 0, cgroup_conf, "FILE=VALUE", "write a cgroup v2 file"),
-	TEXT("cgroup-parent", 0, cgroup_parent, "NAME", "make the cgroup beneath NAME (nidus)"),
+	TEXT("cgroup-parent", 0, cgroup_parent, "NAME", "make the cgroup in NAME, beneath our own"),
 };
 _Static_assert(ARRAY_SIZE(run_opts) == N_RUN_OPTS, "N_RUN_OPTS in run_opts.h counts these rows");

@@ -137,13 +137,13 @@ static nd_err *limit_without(struct maker *m, uint32_t ctl)
 		why = m->place.n ? "no cgroup hierarchy has the controller"
 				 : "this place has no cgroups";
 	plan_leave(m->plan, need, "cgroup", why, NULL);
+	if (ctl == CTL_PIDS && l->pids_soft) {
+		plan_took(m->plan, need, "none", "the default limit is not kept", false);
+		return NULL;
+	}
 	if (ctl == CTL_PIDS && nproc_holds(m->s)) {
 		m->c.nproc = (uint64_t)l->pids;
 		plan_took(m->plan, need, "RLIMIT_NPROC", NULL, false);
-		return NULL;
-	}
-	if (ctl == CTL_PIDS && l->pids_soft) {
-		plan_took(m->plan, need, "none", "the default limit is not kept", false);
 		return NULL;
 	}
 	_cleanup_free_ char *options = limits_options(l, ctl);
