@@ -80,6 +80,9 @@ static nd_err *remove_mapped(int dir_fd, const char *name)
 	return NULL;
 }
 
+/* Overlay's work directory, and the one that it makes in it. */
+#define WORK "work"
+
 /* What a run that changed nothing leaves, as overlay makes it, without reading any
  * directory: the usual case of a short run.  False: there is more. */
 static bool remove_unchanged(int dir_fd, const char *name)
@@ -87,10 +90,10 @@ static bool remove_unchanged(int dir_fd, const char *name)
 	static const struct {
 		const char *path;
 		int flags;
-	} parts[] = {{"work/work/incompat/volatile/dirty", 0},
-		{"work/work/incompat/volatile", AT_REMOVEDIR}, {"work/work/incompat", AT_REMOVEDIR},
-		{"work/work", AT_REMOVEDIR}, {"work", AT_REMOVEDIR}, {"upper", AT_REMOVEDIR},
-		{"", AT_REMOVEDIR}};
+	} parts[] = {{WORK "/" WORK "/incompat/volatile/dirty", 0},
+		{WORK "/" WORK "/incompat/volatile", AT_REMOVEDIR},
+		{WORK "/" WORK "/incompat", AT_REMOVEDIR}, {WORK "/" WORK, AT_REMOVEDIR},
+		{WORK, AT_REMOVEDIR}, {"upper", AT_REMOVEDIR}, {"", AT_REMOVEDIR}};
 	char path[128];
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		snprintf(path, sizeof path, "%s/%s", name, parts[i].path);

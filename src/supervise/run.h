@@ -185,8 +185,8 @@ void attach_close(struct run *r);
 
 /* report.c */
 nd_err *report_refusal(nd_err *e); /* code, detail, remedy of what the kernel refused */
-bool report_cause(struct run *r); /* fills r->cause; false: nothing is known */
-void report_look(struct run *r);  /* reads what can only be read while the workload is there */
+bool report_cause(struct run *r);  /* fills r->cause; false: nothing is known */
+void report_look(struct run *r);   /* reads what can only be read while the workload is there */
 nd_err *report_not_ready(struct run *r);
 nd_err *report_died(struct run *r);
 nd_err *report_deadline(struct run *r);
