@@ -89,11 +89,6 @@ static bool has_pids_limit(const struct cause_facts *f)
 	return f->pids_limit > 0;
 }
 
-static bool always(const struct cause_facts *f)
-{
-	return true;
-}
-
 static void tell_oom(const struct cause_facts *f, struct cause *c)
 {
 	if (f->memory_limit)
@@ -230,7 +225,7 @@ static const struct row rows[] = {
 	{"no-route", "(Network is unreachable|No route to host|Network unreachable)", NULL,
 		is_no_network, "there is no way to that network from the container",
 		"Check --network: 'none' has loopback only."},
-	{"library-missing", "error while loading shared libraries", NULL, always,
+	{"library-missing", "error while loading shared libraries", NULL, NULL,
 		"a shared library is missing in the root file system", "Install it in the image."},
 	{"program-missing", "(command not found|: not found$|executable file not found)", NULL,
 		NULL, "a program that the workload calls is not in the root file system",

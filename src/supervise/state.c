@@ -179,8 +179,10 @@ static nd_err *name_claim(const struct state *s, const char *id, const char *nam
 			break;
 		}
 		struct stat st;
-		if (link_get(s->runs_fd, entry, holder, sizeof holder) &&
-			fstatat(s->runs_fd, holder, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		bool there = link_get(s->runs_fd, entry, holder, sizeof holder);
+		if (there && str_eq(holder, id))
+			break;
+		if (there && fstatat(s->runs_fd, holder, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 			e = err_remedy(
 				err_new(ND_BUSY, "name-in-use",
 					"the name '%s' is in use by run %.12s", name, holder),
