@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "container/seccomp.h"
 
 void spec_init(struct container_spec *s)
 {
@@ -35,6 +36,7 @@ void spec_done(struct container_spec *s)
 	}
 	for (int i = 0; i < NS_COUNT; i++)
 		fd_close(s->ns[i].fd);
+	seccomp_filter_free(s->seccomp);
 	free(s->groups);
 	free(s->rlimits);
 	free(s->uid_maps.v);

@@ -92,6 +92,10 @@ static nd_err *host_port_parse(
 		}
 	}
 	ret->port = default_port;
+	if (host && !*host && *text == '[')
+		return err_invalid("--ready: '%s': there is no address in '[]'", whole);
+	if (!port && !default_port)
+		port = "";
 	if (port)
 		TRY(port_parse(port, whole, &ret->port));
 	if (!host || !*host || str_eq(host, "localhost"))

@@ -76,6 +76,8 @@ static void ready_refusals(void **state)
 	refused("tcp:65536", "port");
 	refused("tcp:name:80", "address");
 	refused("tcp:[::1", "']:PORT'");
+	refused("tcp:[::1]", "port");
+	refused("tcp:[]:80", "address");
 	refused("http://", "host");
 	refused("http://a@127.0.0.1/", "user name");
 	refused("http://127.0.0.1/a b", "white space");
