@@ -16,6 +16,7 @@ extern const struct cmd cmd_ps;
 extern const struct cmd cmd_rm;
 extern const struct cmd cmd_stats;
 extern const struct cmd cmd_stop;
+extern const struct cmd cmd_tun;
 extern const struct cmd cmd_wait;
 extern const struct cmd cmd_complete;
 extern const struct cmd cmd_completion;

@@ -27,6 +27,7 @@ const struct cmd *const cmds[] = {
 	&cmd_explain,
 	&cmd_stats,
 	&cmd_gc,
+	&cmd_tun,
 	&cmd_help,
 	&cmd_image,
 	&cmd_version,

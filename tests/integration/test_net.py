@@ -630,3 +630,36 @@ def test_run_in_run_in_run(world, who):
     assert ("10.90." if who == "root" else "10.89.") in out, out
     settled(world.place)
     assert world.place.snapshot() == before
+
+
+# Attaches as a user without capabilities, as a VPN daemon in a container would.
+ATTACH = """
+import fcntl, os, struct, sys
+fd = os.open("/dev/net/tun", os.O_RDWR)
+try:
+    fcntl.ioctl(fd, 0x400454ca, struct.pack("16sH22x", sys.argv[1].encode(), 0x1001))
+    print("attached")
+except OSError as e:
+    print(e.strerror)
+"""
+
+
+def test_a_tun_made_beforehand(world):
+    tun_for_all(world)
+    user = as_user(world)
+    before = world.place.snapshot()
+    assert world.place.run(*user, PY, "-c", ATTACH, "vpn0").strip() == "Operation not permitted"
+    nidus_in(world, "tun", "add", "vpn0", "--user", user[2])
+    assert "vpn0" in world.place.run("ip", "link")
+    assert world.place.run(*user, PY, "-c", ATTACH, "vpn0").strip() == "attached"
+    for args, says in ((("add", "vpn0"), "already"), (("rm", "up0"), "not a TUN or TAP"), (("rm", "vpn9"), "No such device"),
+                       (("add", "a/b"), "not an interface name"), (("make", "x"), "add, rm"),
+                       (("add", "x", "--user", "me"), "--user")):
+        done = subprocess.run([*world.place.enter, NIDUS, "tun", *args], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 125 and says in done.stderr, (args, done)
+    done = subprocess.run([*world.place.enter, *user, NIDUS, "tun", "add", "vpn1"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 125 and "Operation not permitted" in done.stderr and "CAP_NET_ADMIN" in done.stderr
+    nidus_in(world, "tun", "rm", "vpn0")
+    assert world.place.snapshot() == before
