@@ -10,6 +10,7 @@
 #include "cli/cmds.h"
 #include "cli/print.h"
 #include "cli/run_job.h"
+#include "container/lsm.h"
 #include "container/defaults.h"
 #include "container/seccomp.h"
 #include "kernel/names.h"
@@ -58,6 +59,10 @@ static nd_err *security(struct run_job *j)
 	for (size_t i = 0; i < j->o->security_opts.n; i++)
 		TRY(security_opt_add(&j->secopt, j->o->security_opts.v[i]));
 	s->no_new_privs = j->secopt.no_new_privs;
+	TRY(lsm_apparmor_check(j->secopt.apparmor));
+	s->apparmor = str_dup(j->secopt.apparmor);
+	if (!j->secopt.label_disable)
+		TRY(lsm_selinux_label(&j->secopt.labels, &s->selinux));
 	return security_opts_seccomp(
 		&j->secopt, s->privileged, s->caps.bounding, NULL, &s->seccomp);
 }
@@ -119,7 +124,8 @@ static nd_err *describe(struct run_job *j, char **args, size_t n_args)
 	defaults_apply(s, &(struct defaults_opts){.shm_size = j->o->shm_size,
 				  .no_read_only_tmpfs = j->o->no_read_only_tmpfs,
 				  .mask = &j->secopt.mask,
-				  .unmask = &j->secopt.unmask});
+				  .unmask = &j->secopt.unmask,
+				  .proc_opts = &j->secopt.proc_opts});
 	if (s->privileged)
 		run_all_devices(s);
 	defaults_sysctl(s);

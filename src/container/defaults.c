@@ -100,7 +100,10 @@ static void add_mounts(struct container_spec *s, const struct defaults_opts *o)
 	struct user_mounts user = {s->mounts, s->n_mounts};
 	s->mounts = NULL;
 	s->n_mounts = 0;
-	add(s, &user, "proc", "proc", "/proc", "nosuid,noexec,nodev");
+	_cleanup_free_ char *more = o->proc_opts ? strv_join(o->proc_opts, ",") : NULL;
+	_cleanup_free_ char *proc =
+		str_fmt("nosuid,noexec,nodev%s%s", more && *more ? "," : "", more ? more : "");
+	add(s, &user, "proc", "proc", "/proc", proc);
 	add(s, &user, "tmpfs", "tmpfs", "/dev", "nosuid,noexec,strictatime,mode=755,size=65536k");
 	add(s, &user, "devpts", "devpts", "/dev/pts",
 		has_tty_group(s) ? "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"

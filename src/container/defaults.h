@@ -16,6 +16,7 @@ struct defaults_opts {
 	bool no_read_only_tmpfs;   /* --read-only-tmpfs=false */
 	const struct strv *mask;   /* absolute paths besides the defaults; NULL: none */
 	const struct strv *unmask; /* globs (fnmatch(3) with FNM_PATHNAME) or "ALL"; NULL: none */
+	const struct strv *proc_opts; /* further mount options of /proc; NULL: none */
 };
 
 /* Fills mounts, masked and read-only paths, devices and device rules; reads

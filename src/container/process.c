@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "container/lsm.h"
 #include "container/seccomp.h"
 #include "container/user.h"
 #include "container/wire.h"
@@ -205,6 +206,17 @@ static nd_err *exec_path(char *const *argv, const struct strv *vars)
 }
 
 /* Who the workload is: as numbers in the spec, or by what the container's files say. */
+/* Through the container's /proc, which must be one: lsm_apply looks. */
+static nd_err *take_labels(struct process_stage *p)
+{
+	if (!p->s->selinux && !p->s->apparmor)
+		return NULL;
+	_cleanup_fd_ int fd = open_in_root(p->root_fd, "/proc", O_PATH | O_DIRECTORY, 0);
+	if (fd < 0)
+		return err_sys(errno, "open", "/proc in the container");
+	return lsm_apply(fd, p->s->apparmor, p->s->selinux);
+}
+
 static nd_err *identify(struct process_stage *p, struct user_info *ret)
 {
 	const struct container_spec *s = p->s;
@@ -281,6 +293,7 @@ nd_err *process_exec(struct process_stage *p)
 	TRY(enter_cwd(p));
 	if (s->umask >= 0)
 		umask((mode_t)s->umask);
+	TRY(take_labels(p));
 	if (s->seccomp && !s->no_new_privs)
 		TRY(seccomp_apply(s->seccomp, false, NULL));
 	TRY(take_identity(p, &user));

@@ -168,11 +168,11 @@ nd_err *security_opts_seccomp(const struct security_opts *o, bool privileged, ui
 		return seccomp_default(caps, ret);
 	struct seccomp_context cx = {.caps = caps, .enosys_for_newer = true, .ignored = ignored};
 	TRY_WRAP(seccomp_load_profile(AT_FDCWD, o->seccomp, &cx, ret), "--security-opt seccomp");
-	if ((*ret)->notify && !(*ret)->listener_path) {
+	if ((*ret)->notify) {
 		seccomp_filter_free(*ret);
 		*ret = NULL;
-		return err_invalid("--security-opt seccomp: %s: SCMP_ACT_NOTIFY needs a "
-				   "listenerPath",
+		return err_invalid("--security-opt seccomp: %s: SCMP_ACT_NOTIFY: nothing here "
+				   "would answer for the listener",
 			o->seccomp);
 	}
 	return NULL;

@@ -112,6 +112,7 @@ struct container_spec {
 	bool has_oom_score_adj;
 	int oom_score_adj;
 	struct seccomp_filter *seccomp; /* NULL: unconfined; owned */
+	char *apparmor, *selinux;       /* taken on at execve(2), see lsm.h; NULL: as we are */
 	bool init;                      /* --init: nidus-init as PID 1, the workload as its child */
 	/* its surroundings */
 	struct ns_spec ns[NS_COUNT];

@@ -159,13 +159,15 @@ nd_err *explain_err(nd_err *e, const struct surroundings *s)
 	_cleanup_free_ char *detail = expand(r->detail, s), *remedy = expand(r->remedy, s);
 	/* What was seen where it happened says more than what is concluded here. */
 	const char *seen = err_find_detail(e);
-	_cleanup_free_ char *both = seen ? str_fmt("%s; %s", seen, detail) : NULL;
-	err_detail(e, "%s", both ? both : detail);
+	_cleanup_free_ char *before = seen ? str_fmt("%s; ", seen) : NULL;
+	err_detail(e, "%scause (%s): %s", before ? before : "", r->proved ? "proved" : "likely",
+		detail);
 	err_remedy(e, "%s", remedy);
 	/* The codes of a failed execve(2) decide the exit status: they stay. */
 	const char *code = err_find_code(e);
 	if (!code || !str_starts(code, "exec-"))
 		err_code(e, r->code);
-	e->proved = r->proved;
+	for (nd_err *at = e; at; at = at->cause)
+		at->proved = r->proved;
 	return e;
 }

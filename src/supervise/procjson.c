@@ -75,6 +75,8 @@ void process_json(struct json_out *o, const char *key, const struct container_sp
 	jo_strv(o, "group_add", &s->group_add);
 	jo_int(o, "umask", s->umask);
 	jo_bool(o, "no_new_privs", s->no_new_privs);
+	jo_str(o, "apparmor", s->apparmor);
+	jo_str(o, "selinux", s->selinux);
 	const uint64_t sets[] = {
 		c->bounding, c->effective, c->permitted, c->inheritable, c->ambient};
 	jo_open(o, "caps", '[');
@@ -139,6 +141,8 @@ nd_err *process_read(const struct json_at *at, struct container_spec *s)
 	TRY(json_get_i64(at, "umask", &mask));
 	s->umask = (int)mask;
 	TRY(json_get_bool(at, "no_new_privs", &s->no_new_privs));
+	TRY(json_get_str(at, "apparmor", &s->apparmor));
+	TRY(json_get_str(at, "selinux", &s->selinux));
 	TRY(json_get_arr(at, "groups", &list));
 	s->n_groups = json_arr_len(&list);
 	s->groups = mem_alloc(s->n_groups * sizeof *s->groups);
