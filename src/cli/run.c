@@ -47,6 +47,9 @@ static nd_err *resolve_root(struct run_job *j, const char *text)
 			&ref, &(struct store_opts){.progress = run_progress, .arg = j}, &j->image));
 		run_progress(j, 0, 0);
 		strv_copy(&root->layers, &j->image.layers);
+		root->root_like = str_dup(j->image.root_like);
+		for (size_t i = 0; i < j->image.notes.n; i++)
+			plan_warn(&j->plan, "%s", j->image.notes.v[i]);
 		j->r.image_id = str_dup(j->image.id);
 	}
 	j->wants_data = true;

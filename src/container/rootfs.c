@@ -34,11 +34,40 @@ static void add_escaped(struct buf *b, const char *path)
 	}
 }
 
+static nd_err *overlay_mount(const struct rootfs_job *j, const struct strv *lowers,
+	const char *upper, const char *work, const char *target);
+
 bool userns_is_initial(void)
 {
 	struct stat st;
 	/* PROC_USER_INIT_INO of include/linux/proc_ns.h: the same since Linux 3.8. */
 	return stat("/proc/self/ns/user", &st) == 0 && st.st_ino == 0xEFFFFFFDu;
+}
+
+enum { MOUNT_DATA_MAX = 4095, SHORT_NAME = 40 };
+
+/* mount(2) takes a page of options, some thirty layers by their names; by the names of
+ * open descriptors it is ten times as many.  The mount keeps no hold of those. */
+static nd_err *mount_short(const struct rootfs_job *j, const struct strv *lowers, const char *upper,
+	const char *work, const char *target)
+{
+	_cleanup_strv_ struct strv names = {0};
+	nd_err *e = NULL;
+	int *fds = mem_alloc((lowers->n + 1) * sizeof *fds);
+	size_t n = 0;
+	for (; n < lowers->n && !e; n++) {
+		fds[n] = open(lowers->v[n], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fds[n] < 0)
+			e = err_sys(errno, "open", "%s", lowers->v[n]);
+		else
+			strv_fmt(&names, "/proc/self/fd/%d", fds[n]);
+	}
+	if (!e)
+		e = overlay_mount(j, &names, upper, work, target);
+	while (n)
+		fd_close(fds[--n]);
+	free(fds);
+	return e;
 }
 
 static nd_err *overlay_mount(const struct rootfs_job *j, const struct strv *lowers,
@@ -51,6 +80,9 @@ static nd_err *overlay_mount(const struct rootfs_job *j, const struct strv *lowe
 		if (i)
 			buf_str(&o, ":");
 	}
+	/* Room for the other two directories; below 40 bytes a layer nothing is to be gained. */
+	if (o.len > MOUNT_DATA_MAX - 512 && o.len / lowers->n > SHORT_NAME)
+		return mount_short(j, lowers, upper, work, target);
 	buf_str(&o, ",upperdir=");
 	add_escaped(&o, upper);
 	buf_str(&o, ",workdir=");
@@ -60,7 +92,7 @@ static nd_err *overlay_mount(const struct rootfs_job *j, const struct strv *lowe
 		buf_str(&o, ",volatile");
 	if (j->userxattr)
 		buf_str(&o, ",userxattr");
-	if (o.len >= 4096)
+	if (o.len > MOUNT_DATA_MAX)
 		return err_new(ND_LIMIT, "too-many-layers",
 			"the overlay's options are %zu bytes long; mount(2) takes 4095", o.len);
 	if (mount("overlay", target, "overlay", 0, o.data) < 0)
@@ -125,7 +157,8 @@ static nd_err *overlay_once(struct rootfs_job *j, const char *at, const struct s
 	/* On disk the root's own upper is what the root is mounted over: rootfs_mount(). */
 	TRY(upper_make(changes, !j->in_memory && str_eq(at, "/"), &upper, &work));
 	/* The merged directory has its upper's owner and mode. */
-	bool known = stat(lowers->v[lowers->n - 1], &st) == 0;
+	const char *like = j->c->s->rootfs.root_like;
+	bool known = stat(like && str_eq(at, "/") ? like : lowers->v[lowers->n - 1], &st) == 0;
 	if (known && (st.st_uid || st.st_gid))
 		(void)!chown(upper, st.st_uid, st.st_gid);
 	if (known && (st.st_mode & 07777) != 0755)

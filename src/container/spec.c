@@ -17,8 +17,8 @@ void spec_done(struct container_spec *s)
 {
 	char **texts[] = {&s->id, &s->cwd, &s->user, &s->hostname, &s->domainname,
 		&s->cgroup_parent, &s->tun, &s->apparmor, &s->selinux, &s->rootfs.dir,
-		&s->rootfs.state_dir, &s->rootfs.propagation, &s->limits.cpuset_cpus,
-		&s->limits.cpuset_mems};
+		&s->rootfs.root_like, &s->rootfs.state_dir, &s->rootfs.propagation,
+		&s->limits.cpuset_cpus, &s->limits.cpuset_mems};
 	struct strv *lists[] = {&s->args, &s->env, &s->rootfs.layers, &s->masked,
 		&s->readonly_paths, &s->sysctl, &s->files, &s->group_add, &s->limits.unified};
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)

@@ -28,6 +28,7 @@ struct rootfs_spec {
 	enum rootfs_kind kind;
 	char *dir;          /* ROOTFS_DIR: mounted as is (writes go there), unless `cow` */
 	struct strv layers; /* ROOTFS_LAYERS: directories, lowest first */
+	char *root_like;    /* the layer whose own owner and mode "/" has; NULL: the uppermost */
 	bool cow;           /* ROOTFS_DIR: copy-on-write instead */
 	char *state_dir;    /* holds upper/ and work/; NULL: a tmpfs upper */
 	bool readonly;

@@ -193,12 +193,7 @@ static nd_err *make_hardlink(struct extract *x, const struct tar_entry *e)
 
 static nd_err *make_dir_entry(struct extract *x, const struct tar_entry *e)
 {
-	if (!*x->path) {
-		x->r->has_root = true;
-		x->r->root_mode = e->mode;
-		x->r->root_uid = x->opts->squash ? 0 : e->uid;
-		x->r->root_gid = x->opts->squash ? 0 : e->gid;
-	}
+	x->r->has_root |= !*x->path;
 	return tree_mkdir(&x->tree, x->path, e);
 }
 

@@ -21,7 +21,6 @@ struct extract_result {
 	uint64_t skipped_devices, skipped_xattrs;
 	uint64_t implicit; /* directories that the archive leaves out: see adopt.h */
 	bool has_root;     /* the layer says what the root directory is like */
-	uint32_t root_mode, root_uid, root_gid;
 };
 
 /* Holes beyond this are no files but traps. */

@@ -31,11 +31,7 @@ nd_err *layer_write(int dir_fd, const char *diff_id, const struct extract_result
 	jo_uint(&o, "skipped_devices", r->skipped_devices);
 	jo_uint(&o, "skipped_xattrs", r->skipped_xattrs);
 	jo_uint(&o, "implicit", r->implicit);
-	if (r->has_root) {
-		jo_uint(&o, "root_mode", r->root_mode);
-		jo_uint(&o, "root_uid", r->root_uid);
-		jo_uint(&o, "root_gid", r->root_gid);
-	}
+	jo_bool(&o, "has_root", r->has_root);
 	jo_close(&o, '}');
 	nd_err *e = file_store(dir_fd, "layer.json", o.b.data, o.b.len);
 	buf_done(&o.b);
@@ -53,10 +49,7 @@ nd_err *layer_read(const struct store *s, const char *name, struct extract_resul
 	TRY(json_get_u64(&doc.at, "skipped_devices", &r.skipped_devices));
 	TRY(json_get_u64(&doc.at, "skipped_xattrs", &r.skipped_xattrs));
 	TRY(json_get_u64(&doc.at, "implicit", &r.implicit));
-	r.has_root = json_has(&doc.at, "root_mode");
-	TRY(json_get_u32(&doc.at, "root_mode", &r.root_mode));
-	TRY(json_get_u32(&doc.at, "root_uid", &r.root_uid));
-	TRY(json_get_u32(&doc.at, "root_gid", &r.root_gid));
+	TRY(json_get_bool(&doc.at, "has_root", &r.has_root));
 	*ret = r;
 	return NULL;
 }

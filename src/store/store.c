@@ -15,16 +15,20 @@
 
 enum { TRIES = 8 };
 
-static void note_result(struct store_root *r, const struct extract_result *l)
+static char *tree_path(const struct store *s, const char *name)
+{
+	return str_fmt("%s/layers/%s/%s/tree", s->path, s->owner, name);
+}
+
+static void note_result(struct store_root *r, const struct store *s, const char *name,
+	const struct extract_result *l)
 {
 	r->skipped_devices += l->skipped_devices;
 	r->skipped_xattrs += l->skipped_xattrs;
 	if (!l->has_root)
 		return;
-	r->has_root = true;
-	r->root_mode = l->root_mode;
-	r->root_uid = l->root_uid;
-	r->root_gid = l->root_gid;
+	free(r->root_like);
+	r->root_like = tree_path(s, name);
 }
 
 /* A layer that occurs again further up adds nothing here, and overlayfs refuses to have a
@@ -59,7 +63,8 @@ static nd_err *find_layers(const struct store *s, struct store_root *r, bool *re
 {
 	_cleanup_strv_ struct strv names = {0};
 	const struct strv *ids = &r->config.diff_ids;
-	r->has_root = false;
+	free(r->root_like);
+	r->root_like = NULL;
 	r->skipped_devices = r->skipped_xattrs = 0;
 	*ret_there = false;
 	for (size_t i = 0; i < ids->n; i++) {
@@ -69,7 +74,7 @@ static nd_err *find_layers(const struct store *s, struct store_root *r, bool *re
 		if (!name)
 			return NULL;
 		strv_take(&names, name);
-		note_result(r, &l);
+		note_result(r, s, name, &l);
 	}
 	*ret_there = true;
 	add_layers(s, &names, r);
@@ -182,6 +187,7 @@ nd_err *store_open(
 void store_root_done(struct store_root *r)
 {
 	free(r->id);
+	free(r->root_like);
 	strv_done(&r->names);
 	strv_done(&r->layers);
 	strv_done(&r->notes);

@@ -31,11 +31,8 @@ struct store_root {
 	uint64_t skipped_devices, skipped_xattrs; /* not stored, because the place refuses */
 	struct strv notes; /* what the place did not allow to be stored, one line each */
 	bool squashed;     /* all files belong to one id: the user's */
-	bool has_root;     /* a layer says what "/" is like; the upper directory needs it too */
-	mode_t root_mode;  /* with the owner as seen in the container */
-	uid_t root_uid;
-	gid_t root_gid;
-	int lock_fd; /* keep open (it may be inherited) while the layers are in use */
+	char *root_like;   /* the layer that says what "/" is like: rootfs_spec.root_like */
+	int lock_fd;       /* keep open (it may be inherited) while the layers are in use */
 };
 
 /* For REF_OCI, REF_DOCKER_ARCHIVE and REF_IMAGE.  opts may be NULL. */
