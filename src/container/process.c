@@ -21,6 +21,7 @@
 
 #include "base/fd.h"
 #include "container/lsm.h"
+#include "container/program.h"
 #include "container/seccomp.h"
 #include "container/user.h"
 #include "container/wire.h"
@@ -154,57 +155,6 @@ static nd_err *enter_cwd(struct process_stage *p)
 	return NULL;
 }
 
-static nd_err *exec_error(const char *program, int err)
-{
-	nd_err *e = err_sys(err, "execve", "%s", program);
-	if (err != ENOENT && err != ENOTDIR)
-		return err_code(e, "exec-denied");
-	if (access(program, F_OK) == 0)
-		err_detail(e, "The file is there, its interpreter or loader is not.");
-	return err_code(e, "exec-not-found");
-}
-
-/* As execvp(3), with the container's PATH. */
-static nd_err *exec_path(char *const *argv, const struct strv *vars)
-{
-	char *const *env = vars->v;
-	const char *name = argv[0], *path = env_get(vars, "PATH");
-	if (strchr(name, '/')) {
-		execve(name, argv, env);
-		return exec_error(name, errno);
-	}
-	if (!*name)
-		return err_code(
-			err_new(ND_INVALID, NULL, "the command is empty"), "exec-not-found");
-	int result = ENOENT;
-	char full[PATH_MAX];
-	for (const char *p = path && *path ? path
-					   : "/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-					     "/usr/bin:/sbin:/bin";
-		p; p = strchr(p, ':') ? strchr(p, ':') + 1 : NULL) {
-		int n = (int)strcspn(p, ":");
-		if (snprintf(full, sizeof full, "%.*s%s%s", n, p, n ? "/" : "", name) >=
-			(int)sizeof full)
-			continue;
-		execve(full, argv, env);
-		if (errno != ENOENT && errno != ENOTDIR)
-			result = errno;
-		if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
-			break;
-	}
-	if (result != ENOENT)
-		return err_code(err_sys(result, "execve", "%s", name), "exec-denied");
-	/* A file that is there but gave ENOENT lacks its interpreter. */
-	for (const char *p = path; p; p = strchr(p, ':') ? strchr(p, ':') + 1 : NULL) {
-		snprintf(full, sizeof full, "%.*s/%s", (int)strcspn(p, ":"), p, name);
-		if (access(full, F_OK) == 0)
-			return exec_error(full, ENOENT);
-	}
-	return err_code(err_new(ND_ABSENT, NULL, "'%s' is not in the container's PATH (%s)", name,
-				path ? path : "unset"),
-		"exec-not-found");
-}
-
 /* Who the workload is: as numbers in the spec, or by what the container's files say. */
 /* Through the container's /proc, which must be one: lsm_apply looks. */
 static nd_err *take_labels(struct process_stage *p)
@@ -307,5 +257,5 @@ nd_err *process_exec(struct process_stage *p)
 	if (user.uid || user.gid || p->in_userns)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	wire_flush(p->sock);
-	return exec_path(s->args.v, &env);
+	return program_exec(s->args.v, &env);
 }
