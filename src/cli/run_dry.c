@@ -53,11 +53,11 @@ static void print_plan(const struct plan *p, bool possible)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		const struct plan_entry *e = &p->entries[i];
-		printf("%-10s %s%s%s%s\n", e->need, e->rung ? e->rung : "(nothing works)",
+		printf("%-12s %s%s%s%s\n", e->need, e->rung ? e->rung : "(nothing works)",
 			e->promise ? " (" : "", e->promise ? e->promise : "",
 			e->promise ? ")" : "");
 		for (size_t k = 0; k < e->n_left; k++)
-			printf("%-10s   not %s: %s\n", "", e->left[k].rung, e->left[k].reason);
+			printf("%-12s   not %s: %s\n", "", e->left[k].rung, e->left[k].reason);
 	}
 	for (size_t i = 0; i < p->warnings.n; i++)
 		printf("warning: %s\n", p->warnings.v[i]);

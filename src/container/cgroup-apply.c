@@ -166,8 +166,10 @@ static nd_err *limit_with(struct maker *m, uint32_t ctl, const struct cgroup_dir
 	_cleanup_settings_ struct cgroup_settings s = {0};
 	limits_settings(&m->s->limits, ctl, d->v2, true, &s);
 	_cleanup_err_ nd_err *e = cgroup_write_settings(d, &s);
-	if (!e)
+	if (!e) {
+		plan_took(m->plan, limit_need(ctl), "cgroup", NULL, false);
 		return NULL;
+	}
 	/* A value that the kernel finds wrong is the user's to mend; the rest is the place's doing.
 	 */
 	const nd_err *root = err_root(e);
@@ -235,15 +237,16 @@ nd_err *maker_apply_rules(struct maker *m)
 	if (e && err_root(e)->kind == ND_INVALID)
 		return e;
 	if (d && !e) {
-		plan_took(m->plan, "devices", d->v2 ? "v2 BPF program" : "v1 devices", NULL, false);
+		plan_took(m->plan, "device-rules", d->v2 ? "v2 BPF program" : "v1 devices", NULL,
+			false);
 		return NULL;
 	}
 	if (e)
 		maker_refuse(m, CTL_DEVICES, e);
 	const char *why = m->why[__builtin_ctz(CTL_DEVICES)];
-	plan_leave(m->plan, "devices", d && d->v2 ? "v2 BPF program" : "v1 devices",
+	plan_leave(m->plan, "device-rules", d && d->v2 ? "v2 BPF program" : "v1 devices",
 		why ? why : "this place has no cgroups", NULL);
-	plan_took(m->plan, "devices", "nodes alone",
+	plan_took(m->plan, "device-rules", "nodes alone",
 		"no rules: what the container can reach depends on the device nodes it is given",
 		false);
 	return NULL;

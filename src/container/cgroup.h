@@ -37,7 +37,7 @@ struct cgroup {
 #define CGROUP_NONE ((struct cgroup){.clone_fd = -1})
 
 /* Makes the groups and writes limits and device rules; fills the needs "cgroup",
- * "devices" and "limit.*" of the plan.  Error code "limit-unenforceable" where a
+ * "device-rules" and "limit.*" of the plan.  Error code "limit-unenforceable" where a
  * limit that was asked for cannot be kept and s->best_effort is not set. */
 nd_must nd_err *cgroup_create(
 	const struct container_spec *s, struct plan *plan, struct cgroup *ret);

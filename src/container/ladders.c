@@ -1,9 +1,10 @@
 /* The container's ladders as data: see ladders.h.  The rows say in facts what the code
- * in start.c, rootfs.c, mounts.c, devices.c and cgroup-create.c finds out by doing. */
+ * in start.c, rootfs.c, mounts.c and devices.c finds out by doing. */
 #include "container/ladders.h"
 
 #include <unistd.h>
 
+#include "container/cgroup-ladders.h"
 #include "container/rootfs.h"
 
 #define LADDER(rows, name, no)                                                                     \
@@ -60,20 +61,6 @@ static const struct ladder tun[] = {
 	LADDER(tun_host_rungs, "tun", "No TUN interface can be made in the place's own network."),
 };
 
-static bool wants_limits(const struct container_spec *s)
-{
-	const struct cgroup_limits *l = &s->limits;
-	return l->memory || l->memory_reservation || l->cpu_quota_us || l->cpu_shares ||
-	       l->cpuset_cpus || l->cpuset_mems || l->pids || l->unified.n;
-}
-
-static const struct rung cgroup_rungs[] = {
-	{"v2", NULL, "cgroup.v2.create"},
-	{"v1", NULL, "cgroup.v1.create"},
-};
-static const struct ladder cgroup = LADDER(cgroup_rungs, "cgroup",
-	"No cgroup can be made, so the limits cannot be enforced (--best-effort goes without).");
-
 size_t container_ladders(const struct container_spec *s, const struct ladder *ret[LADDERS_MAX])
 {
 	size_t n = 0;
@@ -84,8 +71,7 @@ size_t container_ladders(const struct container_spec *s, const struct ladder *re
 	ret[n++] = &sysfs;
 	if (s->n_devices)
 		ret[n++] = &devices;
-	if (wants_limits(s))
-		ret[n++] = &cgroup;
+	n += cgroup_ladders(s, ret + n);
 	if (s->tun)
 		ret[n++] = &tun[s->ns[NS_NET].mode == NS_NEW ? 0 : 1];
 	return n;

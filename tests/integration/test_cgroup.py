@@ -168,7 +168,7 @@ def test_device_rules_refuse():
     ran = tool("sh", "-c", script, rules=1)
     assert ran.out == "1"
     assert len(re.findall("/dev/full: Operation not permitted", ran.err)) == 2
-    assert ran.rung("devices") in ("v1 devices", "v2 BPF program")
+    assert ran.rung("device-rules") in ("v1 devices", "v2 BPF program")
 
 
 def test_device_rules_within_narrower_rules():
@@ -184,7 +184,7 @@ def test_device_rules_within_narrower_rules():
                 f.write(text)
         ran = tool("sh", "-c", "echo x >/dev/null && echo >/dev/zero; cat /dev/urandom",
                    wrap=("sh", "-c", 'echo 0 >%s/tasks; exec "$@"' % base, "sh"), rules=1)
-        assert ran.rung("devices") == "v1 devices"
+        assert ran.rung("device-rules") == "v1 devices"
         assert "/dev/zero: Operation not permitted" in ran.err
         assert "/dev/urandom: Operation not permitted" in ran.err
         assert "/dev/null" not in ran.err
@@ -275,7 +275,7 @@ def test_best_effort_goes_on_with_a_warning(view):
     assert len(ran.json["plan"]["warnings"]) == 2
     assert ran.rung("cgroup") == "none"
     assert ran.rung("limit.memory") == "none"
-    assert ran.rung("devices") == "nodes alone"
+    assert ran.rung("device-rules") == "nodes alone"
     # A start on the CPUs that were asked for is what is left of a cpuset.
     assert ran.rung("limit.cpuset") == "sched_setaffinity"
     assert ran.out.split()[-1] == "0"
@@ -322,8 +322,8 @@ def test_device_rules_by_bpf_on_v2():
     script = "cat /dev/null; echo >/dev/full; [ -c /dev/full ] && echo there"
     ran = tool("sh", "-c", script, view="v2", rules=1, check=False)
     assert ran.code == 0, ran.err
-    if ran.rung("devices") != "v2 BPF program":
-        left = next(e for e in ran.json["plan"]["needs"] if e["need"] == "devices")["left"]
+    if ran.rung("device-rules") != "v2 BPF program":
+        left = next(e for e in ran.json["plan"]["needs"] if e["need"] == "device-rules")["left"]
         pytest.skip("device filters are refused here: %s" % left)
     assert "/dev/full: Operation not permitted" in ran.err and "/dev/null" not in ran.err
     assert ran.out == "there"
@@ -341,7 +341,7 @@ def test_user_without_a_delegated_group(wrap):
     assert ran.code == 3 and "[limit-unenforceable]" in ran.err
     assert "Permission denied" in ran.err
     ran = tool("true", wrap=wrap, rules=1, pids=50, pids_soft=1)
-    assert ran.rung("devices") == "nodes alone" and ran.rung("limit.pids") == "none"
+    assert ran.rung("device-rules") == "nodes alone" and ran.rung("limit.pids") == "none"
 
 
 def test_root_of_a_user_namespace_that_is_root_outside():
@@ -349,7 +349,7 @@ def test_root_of_a_user_namespace_that_is_root_outside():
     needs("memory", "devices")
     ran = tool("true", wrap=("unshare", "-Ur"), memory="64m", rules=1)
     assert ran.json["stats"]["memory_limit"] == 64 << 20
-    assert ran.rung("devices") == "nodes alone"
+    assert ran.rung("device-rules") == "nodes alone"
 
 
 def test_group_delegated_to_a_user():
