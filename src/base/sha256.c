@@ -129,6 +129,8 @@ void sha256_init(struct sha256 *s)
 void sha256_add(struct sha256 *s, const void *data, size_t len)
 {
 	const unsigned char *p = data;
+	if (!len)
+		return; /* data may be NULL then */
 	s->len += len;
 	if (s->fill) {
 		size_t n = 64 - s->fill < len ? 64 - s->fill : len;

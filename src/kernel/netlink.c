@@ -230,6 +230,9 @@ int nl_error_read(const struct nl_reply *m, char *text, size_t size)
 	if (!p)
 		return EBADMSG;
 	memcpy(&err, p, sizeof err);
+	/* The kernel answers with 0 or a negated errno; anything else is not from it. */
+	if (err > 0 || err < -4095)
+		return EBADMSG;
 	if (!(m->flags & NLM_F_ACK_TLVS) || !(p = nl_take(&v, sizeof asked)))
 		return -err;
 	memcpy(&asked, p, sizeof asked);
