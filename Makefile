@@ -4,7 +4,9 @@
 # Needed to build and to run; needed to test.  The only list of packages in the tree.
 PACKAGES = gcc libc6-dev meson ninja-build pkgconf libjson-c-dev zlib1g-dev libzstd-dev
 TEST_PACKAGES = python3 python3-pytest libcmocka-dev libseccomp-dev clang clang-format clang-tidy llvm shellcheck mandoc \
-	zsh fish bash-completion strace procps util-linux
+	zsh fish bash-completion strace procps util-linux iproute2 iputils-ping nftables uidmap passt slirp4netns \
+	fuse-overlayfs busybox-static umoci skopeo podman crun jq curl e2fsprogs tinc openvpn wireguard-go wireguard-tools \
+	postgresql
 
 # make test SUITE=unit         one suite (or several: SUITE="unit fuzz"; names in docs/testing.md)
 # make test SAN=1 (or SAN=0)   only the sanitizer build (or only the plain one)

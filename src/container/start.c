@@ -37,6 +37,7 @@
 #include "container/rootfs.h"
 #include "container/wire.h"
 #include "explain/explain.h"
+#include "kernel/ns.h"
 #include "kernel/surroundings.h"
 #include "kernel/sys.h"
 
@@ -260,12 +261,31 @@ static nd_err *attend(const struct container_spec *s, const struct container_hoo
 	return told;
 }
 
+/* From inside its own user namespace the child could not name the one that owns the place's
+ * network namespace (ioctl_ns(2): EPERM); from here it has a name. */
+static void name_owner(const struct container_spec *s, nd_err *e)
+{
+	static const char unnamed[] = "is owned by a user namespace outside the process's own";
+	struct netns_owner o;
+	for (; e && s->ns[NS_NET].mode == NS_HOST; e = e->cause) {
+		char *at = e->detail ? strstr(e->detail, unnamed) : NULL;
+		if (!at || !netns_owner(0, &o) || !o.owner)
+			continue;
+		_cleanup_free_ char *text =
+			str_fmt("%.*sis owned by user:[%llu]%s", (int)(at - e->detail), e->detail,
+				(unsigned long long)o.owner, at + strlen(unnamed));
+		err_detail(e, "%s", text);
+		e->proved = true;
+	}
+}
+
 /* Only a refusal pays for reading the surroundings. */
 static nd_err *explain(const struct container_spec *s, nd_err *e)
 {
 	struct surroundings around;
 	surroundings_read(&around);
 	around.new_userns = s->ns[NS_USER].mode == NS_NEW;
+	name_owner(s, e);
 	return explain_err(e, &around);
 }
 
