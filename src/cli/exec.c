@@ -74,16 +74,21 @@ static bool is_root(const char *user)
 
 /* Another identity has the rights of that identity: root those that the container may
  * have at all, anybody else none. */
-static void caps_for(struct container_spec *s, const struct exec_opts *o)
+static nd_err *caps_for(
+	struct container_spec *s, const struct exec_opts *o, const struct run_info *i)
 {
 	uint64_t all = s->caps.bounding;
-	if (o->privileged)
+	/* All there are in a user namespace of its own, else all that we have ourselves. */
+	if (o->privileged && i->own_user_ns)
 		all = caps_known();
+	else if (o->privileged)
+		TRY(caps_effective(&all));
 	else if (!o->user)
-		return;
+		return NULL;
 	bool root = o->privileged || is_root(o->user);
 	s->caps = (struct cap_sets){
 		.bounding = all, .effective = root ? all : 0, .permitted = root ? all : 0};
+	return NULL;
 }
 
 /* Another user's home is looked up again. */
@@ -99,17 +104,18 @@ static void home_forget(struct strv *env)
 	}
 }
 
-static nd_err *describe(const struct exec_opts *o, struct container_spec *s)
+static nd_err *describe(
+	const struct exec_opts *o, const struct run_info *i, struct container_spec *s)
 {
 	if (o->user)
 		home_forget(&s->env);
-	for (size_t i = 0; i < o->env_files.n; i++)
-		TRY(env_file_load(&s->env, AT_FDCWD, o->env_files.v[i], environ));
-	for (size_t i = 0; i < o->env.n; i++)
-		TRY(env_add(&s->env, o->env.v[i], environ, "--env"));
+	for (size_t k = 0; k < o->env_files.n; k++)
+		TRY(env_file_load(&s->env, AT_FDCWD, o->env_files.v[k], environ));
+	for (size_t k = 0; k < o->env.n; k++)
+		TRY(env_add(&s->env, o->env.v[k], environ, "--env"));
 	if (o->tty && !env_get(&s->env, "TERM"))
 		env_set(&s->env, "TERM=xterm");
-	caps_for(s, o);
+	TRY(caps_for(s, o, i));
 	if (o->user) {
 		free(s->user);
 		s->user = str_dup(o->user);
@@ -143,7 +149,7 @@ static nd_err *exec_in(const struct exec_opts *o, char **args, size_t n_args, in
 	TRY(state_open(&s));
 	TRY(runinfo_find(&s, args[0], &i));
 	TRY(runinfo_process(&i, &spec));
-	TRY(describe(o, &spec));
+	TRY(describe(o, &i, &spec));
 	for (size_t k = 1; k < n_args; k++)
 		strv_add(&spec.args, args[k]);
 	if (o->detach)

@@ -97,6 +97,7 @@ struct reading {
 	struct buf pending, scratch;
 	bool counting; /* first pass of a tail: lines are counted, nobody is told */
 	int64_t lines, skip;
+	bool midline[2]; /* a line of that stream has begun and not ended */
 	bool ended; /* the callback had enough */
 };
 
@@ -106,6 +107,7 @@ static void entry_found(struct reading *r, const struct log_entry *e)
 	if ((q->since_ms && e->real_ms < q->since_ms) || (q->until_ms && e->real_ms > q->until_ms))
 		return;
 	bool skipped = r->lines < r->skip;
+	r->midline[e->stream] = e->partial;
 	if (!e->partial)
 		r->lines++;
 	if (!r->counting && !skipped && !q->entry(q->arg, e))
@@ -221,6 +223,7 @@ nd_err *log_read(int dir_fd, const struct log_query *q)
 		r.counting = true;
 		e = read_all(&r, dir_fd);
 		r.counting = false;
+		r.lines += r.midline[0] + r.midline[1];
 		r.skip = r.lines > q->tail ? r.lines - q->tail : 0;
 		r.lines = 0;
 		fd_done(&r.fd);

@@ -20,6 +20,7 @@
 #include "supervise/backoff.h"
 #include "supervise/channel.h"
 #include "supervise/control.h"
+#include "supervise/data.h"
 #include "supervise/run.h"
 
 enum { STOP_MS = 10000, KILL_WAIT_MS = 15000, START_MS = 600000 };
@@ -459,6 +460,8 @@ static void finish(struct run *r)
 	bool vanish = r->req->rm || r->json_fd < 0; /* never described: nothing to come back to */
 	if (vanish)
 		runinfo_append_exit(r->json_fd, r->status);
+	if (vanish && !r->req->rm)
+		left = warn_if(r, data_remove(r->dir.id)) || left;
 	/* Where something could not be taken back, the folder stays for gc to find. */
 	if (vanish && !left)
 		warn_if(r, run_dir_remove(&r->state, r->dir.id, r->req->name));

@@ -53,6 +53,7 @@ static void request_json(struct json_out *o, const struct run_request *r, const 
 	/* For those who clean up after a kill, when only this file tells. */
 	jo_str(o, "cgroup_parent", r->spec.cgroup_parent);
 	jo_str(o, "root_state", r->spec.rootfs.state_dir);
+	jo_bool(o, "own_user_ns", r->spec.ns[NS_USER].mode == NS_NEW);
 	jo_bool(o, "own_pid_ns", r->spec.ns[NS_PID].mode == NS_NEW);
 	jo_int(o, "stop_signal", r->stop_signal);
 	jo_int(o, "stop_timeout_ms", r->stop_timeout_ms);
@@ -158,6 +159,7 @@ static nd_err *request_read(const struct json_at *o, struct run_info *i)
 	TRY(json_get_bool(o, "interactive", &i->interactive));
 	TRY(json_get_str(o, "cgroup_parent", &i->cgroup_parent));
 	TRY(json_get_str(o, "root_state", &i->root_state));
+	TRY(json_get_bool(o, "own_user_ns", &i->own_user_ns));
 	TRY(json_get_bool(o, "own_pid_ns", &i->own_pid_ns));
 	TRY(json_get_i64(o, "stop_signal", &i->stop_signal));
 	TRY(json_get_i64(o, "stop_timeout_ms", &i->stop_timeout_ms));

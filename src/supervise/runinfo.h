@@ -33,7 +33,7 @@ struct run_info {
 	bool asks_ready; /* --ready was given */
 	bool detach, rm, tty, interactive, privileged, has_health;
 	bool foreign; /* made in another pid namespace: its pids mean nothing here */
-	bool own_pid_ns;
+	bool own_user_ns, own_pid_ns;
 	/* from the links and the lock */
 	enum run_status status;
 	pid_t pid;           /* 0: not running */
