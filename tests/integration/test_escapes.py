@@ -111,8 +111,8 @@ def test_passwd_through_a_link_is_the_containers(run, root):
 
 
 def test_working_directory_through_a_link_is_made_inside(run, root):
-    (root / "work").symlink_to(outside_of(root))
-    run("-w", "/work/made", str(root), "true")
+    (root / "wd").symlink_to(outside_of(root))
+    run("-w", "/wd/made", str(root), "true")
     assert_untouched(root)
 
 

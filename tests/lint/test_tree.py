@@ -90,7 +90,7 @@ def test_no_tabs_or_spaces_at_line_ends():
 def test_readme_commands_exist():
     readme = text("README.md")
     targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), flags=re.M))
-    named = set(re.findall(r"\bmake ([a-z-]+)", readme))
+    named = set(re.findall(r"(?:^    |`)make ([a-z-]+)", readme, flags=re.M))
     assert named and named <= targets, "README names make targets that do not exist: %s" % (named - targets)
     for path in re.findall(r"\]\(([^)#:]+)\)", readme):
         assert os.path.exists(os.path.join(ROOT, path)), "README links to %s, which is not there" % path
