@@ -213,7 +213,7 @@ static nd_err *cover_entry(struct rootfs_job *j, int root_fd, const char *name)
 
 nd_err *place_overlay_dirs(struct rootfs_job *j)
 {
-	if (j->c->s->rootfs.kind != ROOTFS_PLACE || !j->c->in_userns)
+	if (j->c->s->rootfs.kind != ROOTFS_PLACE || !j->userxattr)
 		return not_for_this_root();
 	/* A tmpfs for the changes that the disk cannot take, beneath the root's own. */
 	TRY(job_use_memory(j));

@@ -204,6 +204,19 @@ static nd_err *overlay(struct rootfs_job *j)
 	return job_overlay(j, "/", &j->lowers);
 }
 
+/* The server opens files through /proc/self/fd, and pivot_root(2) makes our root its root
+ * too: to find /proc it would ask itself, for ever.  So a /proc is there before. */
+static nd_err *fuse_proc(struct rootfs_job *j)
+{
+	_cleanup_free_ char *at = str_fmt("%s/proc", j->target);
+	if (mkdir(at, 0555) < 0 && errno != EEXIST)
+		return err_sys(errno, "mkdir", "%s", at);
+	if (mount("proc", at, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 &&
+		mount("/proc", at, NULL, MS_BIND | MS_REC, NULL) < 0)
+		return err_sys(errno, "mount", "proc at %s", at);
+	return NULL;
+}
+
 static nd_err *fuse_overlay(struct rootfs_job *j)
 {
 	_cleanup_free_ char *changes = NULL, *upper = NULL, *work = NULL;
@@ -225,7 +238,8 @@ static nd_err *fuse_overlay(struct rootfs_job *j)
 	if (j->c->in_userns && j->c->s->rootfs.kind == ROOTFS_PLACE)
 		buf_str(&o, ",squash_to_root");
 	const char *const argv[] = {"fuse-overlayfs", "-o", o.data, j->target, NULL};
-	return spawn_run(&(struct spawn){.argv = argv, .deadline_ms = 5000}, NULL);
+	TRY(spawn_run(&(struct spawn){.argv = argv, .deadline_ms = 5000}, NULL));
+	return fuse_proc(j);
 }
 
 static nd_err *copy_tree(struct rootfs_job *j)
