@@ -100,9 +100,11 @@ static nd_err *unenforceable(struct maker *m, uint32_t ctl, const char *options,
 	if (ctl)
 		err_detail(e, "the %s controller of cgroups would keep this limit",
 			cgroup_ctl_name(ctl, false));
-	return err_remedy(e, "leave the limit out, run as root where /sys/fs/cgroup can be written "
-			     "(or have a subtree with this controller delegated to you), or add "
-			     "--best-effort to run without it");
+	return err_remedy(e,
+		"leave the limit out, or add --best-effort to run without it; it can be kept "
+		"where this controller is mounted below /sys/fs/cgroup and its tree is "
+		"writable: as root, in a subtree delegated to the user, or in a container "
+		"started with --privileged");
 }
 
 /* RLIMIT_NPROC counts like the pids controller where the container has one user id and

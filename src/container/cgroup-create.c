@@ -203,6 +203,50 @@ static void note_rung(struct maker *m)
 	plan_took(m->plan, "cgroup", "none", "no limits and no device rules", false);
 }
 
+/* --- handing over ------------------------------------------------------------------- */
+
+static bool view_is_writable(const struct container_spec *s)
+{
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (str_starts(s->mounts[i].type ? s->mounts[i].type : "", "cgroup"))
+			return !strv_has(&s->mounts[i].options, "ro");
+	return s->privileged;
+}
+
+static bool outside_id(const struct id_maps *maps, uint32_t *ret)
+{
+	for (size_t i = 0; i < maps->n; i++)
+		if (maps->v[i].inside == 0 && maps->v[i].count) {
+			*ret = maps->v[i].outside;
+			return true;
+		}
+	return false;
+}
+
+/* What root of the container's user namespace must own to make groups beneath its own and
+ * to move its processes about (/sys/kernel/cgroup/delegate); never the limits. */
+static void hand_over(struct maker *m)
+{
+	static const char *const files[] = {
+		"", "/cgroup.procs", "/tasks", "/cgroup.threads", "/cgroup.subtree_control"};
+	const struct container_spec *s = m->s;
+	uint32_t uid, gid;
+	if (s->ns[NS_USER].mode != NS_NEW || !outside_id(&s->uid_maps, &uid) ||
+		!outside_id(&s->gid_maps, &gid) || uid == geteuid())
+		return;
+	for (size_t i = 0; i < m->c.n; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(files); k++) {
+			_cleanup_free_ char *path = str_fmt("%s%s", m->c.dirs[i].path, files[k]);
+			/* v1 and v2 have some of them each. */
+			if (chown(path, uid, gid) < 0 && errno != ENOENT) {
+				_cleanup_err_ nd_err *e = err_sys(errno, "chown", "%s", path);
+				_cleanup_free_ char *line = err_line(e);
+				plan_leave(m->plan, "cgroup", "handed over", line, NULL);
+				return;
+			}
+		}
+}
+
 static nd_err *create(struct maker *m)
 {
 	const struct container_spec *s = m->s;
@@ -216,7 +260,7 @@ static nd_err *create(struct maker *m)
 	if (m->rules_wanted)
 		m->want |= CTL_DEVICES;
 	/* Rights over its own groups are what lets a container hold containers. */
-	m->whole = s->privileged && s->ns[NS_CGROUP].mode == NS_NEW;
+	m->whole = s->ns[NS_CGROUP].mode == NS_NEW && view_is_writable(s);
 	if (!m->want && !m->core && !m->whole)
 		return NULL;
 	nd_err *e = make_groups(m);
@@ -228,6 +272,8 @@ static nd_err *create(struct maker *m)
 		drop_groups(m);
 		return e;
 	}
+	if (m->whole)
+		hand_over(m);
 	note_rung(m);
 	return NULL;
 }

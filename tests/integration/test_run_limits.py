@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -164,6 +165,29 @@ def test_privileged_container_holds_limited_ones(nidus):
     ran = nidus(*OFF, "--privileged", "/", "sh", "-c", script)
     assert re.match(r"33554432\n", ran.stdout), ran.stderr
     assert "nidus-" not in ran.stdout
+
+
+def test_root_of_a_user_namespace_owns_its_groups_but_not_its_limits(nidus):
+    needs("pids", "memory")
+    if not v1() or not os.path.exists("/bin/busybox"):
+        pytest.skip("the groups looked for are v1's, and /bin/busybox is run in them")
+    ids = ("--uidmap", "0:200000:65536", "--gidmap", "0:200000:65536", "--memory", "64m")
+    script = """cd /sys/fs/cgroup/pids && mkdir inner && echo 7 >inner/pids.max && echo 0 >inner/tasks && echo made
+        echo 9999 >pids.max; echo 999999999 >../memory/memory.limit_in_bytes; cat ../memory/memory.limit_in_bytes"""
+    # pytest's own folder is closed to other ids.
+    with tempfile.TemporaryDirectory(prefix="nidus-limits-") as root:
+        os.chmod(root, 0o755)
+        for folder in "proc", "sys", "dev", "etc", "bin":
+            os.mkdir(os.path.join(root, folder))
+        shutil.copy("/bin/busybox", root + "/bin/sh")
+        for applet in "cat", "mkdir":
+            os.symlink("sh", root + "/bin/" + applet)
+        ran = nidus(*OFF, *ids, "--privileged", root, "/bin/sh", "-c", script)
+        # Without --privileged nothing is handed over.
+        closed = nidus(*OFF, *ids, root, "/bin/sh", "-c", "mkdir /sys/fs/cgroup/pids/x")
+    assert ran.stdout == "made\n67108864\n", ran.stderr
+    assert ran.stderr.count("ermission denied") >= 2
+    assert "Read-only file system" in closed.stderr
 
 
 def plan_of(text):
