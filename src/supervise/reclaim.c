@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/spawn.h"
@@ -17,6 +18,7 @@
 #include "supervise/control.h"
 #include "supervise/data.h"
 #include "supervise/stop.h"
+#include "kernel/sys.h"
 
 enum { KILL_MS = 5000 };
 
@@ -195,6 +197,41 @@ static nd_err *network_gc(
 	return NULL;
 }
 
+/* Changes on disk whose run has no folder: the state lives in /run and is gone after a
+ * reboot, the changes are not.  What is younger than that may belong to a run of another
+ * state directory, which only root's usual one rules out. */
+static bool data_is_wanted(const char *id, void *arg)
+{
+	const struct state *s = arg;
+	struct stat st;
+	struct timespec up;
+	if (faccessat(s->runs_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return true;
+	if (start_euid() == 0 && str_eq(s->path, "/run/nidus"))
+		return false;
+	_cleanup_free_ char *data = NULL;
+	nd_err *e = data_dir(&data);
+	_cleanup_free_ char *path = str_fmt("%s/runs/%s", e ? "" : data, id);
+	err_free(e);
+	clock_gettime(CLOCK_BOOTTIME, &up);
+	return stat(path, &st) < 0 || st.st_ctim.tv_sec >= time(NULL) - up.tv_sec;
+}
+
+static nd_err *orphans_gc(
+	const struct state *s, bool dry, void (*line)(void *arg, const char *text), void *arg)
+{
+	size_t n = 0;
+	if (dry)
+		return NULL;
+	nd_err *e = data_gc(data_is_wanted, (void *)s, &n);
+	if (n) {
+		_cleanup_free_ char *text = str_fmt("data: changes of %zu run%s that %s gone", n,
+			n == 1 ? "" : "s", n == 1 ? "is" : "are");
+		line(arg, text);
+	}
+	return e;
+}
+
 nd_err *runs_gc(
 	const struct state *s, bool dry, void (*line)(void *arg, const char *text), void *arg)
 {
@@ -219,7 +256,8 @@ nd_err *runs_gc(
 		else if (e)
 			first = e;
 	}
-	nd_err *others[] = {names_gc(s, dry, line, arg), network_gc(s, dry, line, arg)};
+	nd_err *others[] = {names_gc(s, dry, line, arg), network_gc(s, dry, line, arg),
+		orphans_gc(s, dry, line, arg)};
 	for (size_t k = 0; k < ARRAY_SIZE(others); k++)
 		if (first)
 			err_free(others[k]);
