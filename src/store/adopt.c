@@ -28,7 +28,7 @@ static bool is_opaque(int fd)
 static enum look look_in(int tree_fd, const char *path, int *ret_fd, bool *ret_opaque)
 {
 	_cleanup_fd_ int fd = openat(tree_fd, ".", DIR_FLAGS);
-	*ret_opaque = fd >= 0 && is_opaque(fd);
+	*ret_opaque = false;
 	while (fd >= 0 && *path) {
 		char name[NAME_MAX + 1];
 		size_t n = strcspn(path, "/");

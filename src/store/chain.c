@@ -7,15 +7,27 @@
 #include "base/sha256.h"
 #include "store/record.h"
 
-char *chain_name(const struct strv *diff_ids, size_t i)
+static void chain_hex(const struct strv *diff_ids, size_t i, char *hex)
 {
-	char hex[SHA256_HEX];
-	snprintf(hex, sizeof hex, "%s", id_hex(diff_ids->v[0]));
+	snprintf(hex, SHA256_HEX, "%s", id_hex(diff_ids->v[0]));
 	for (size_t k = 1; k <= i; k++) {
 		_cleanup_free_ char *text = str_fmt("sha256:%s %s", hex, diff_ids->v[k]);
 		sha256_hex(text, strlen(text), hex);
 	}
+}
+
+char *chain_name(const struct strv *diff_ids, size_t i)
+{
+	char hex[SHA256_HEX];
+	chain_hex(diff_ids, i, hex);
 	return str_fmt("%s-%s", id_hex(diff_ids->v[i]), hex);
+}
+
+char *chain_flat_name(const struct strv *diff_ids)
+{
+	char hex[SHA256_HEX];
+	chain_hex(diff_ids, diff_ids->n - 1, hex);
+	return str_fmt("flat-%s", hex);
 }
 
 char *chain_name_for(const struct strv *diff_ids, size_t i, const struct extract_result *r)
@@ -51,5 +63,19 @@ nd_err *chain_find(const struct store *s, const struct strv *diff_ids, size_t i,
 	TRY(try_name(s, chained, ret, &there));
 	if (there)
 		*ret_name = steal_ptr(&chained);
+	return NULL;
+}
+
+nd_err *chain_flat_find(const struct store *s, const struct strv *diff_ids, char **ret_name,
+	struct extract_result *ret)
+{
+	bool there;
+	*ret_name = NULL;
+	if (!diff_ids->n)
+		return NULL;
+	_cleanup_free_ char *name = chain_flat_name(diff_ids);
+	TRY(try_name(s, name, ret, &there));
+	if (there)
+		*ret_name = steal_ptr(&name);
 	return NULL;
 }

@@ -15,7 +15,8 @@
 
 struct extract {
 	struct tar tar;
-	struct tree tree;
+	struct tree *tree;
+	struct marks *marks; /* NULL: deletions are marked in the tree */
 	const struct extract_opts *opts;
 	struct extract_result *r;
 	char path[PATH_MAX]; /* clean name of the entry */
@@ -29,60 +30,8 @@ struct place {
 
 static nd_err *make_room(struct extract *x, const struct tar_entry *e, struct place *p)
 {
-	TRY(tree_parent(&x->tree, x->path, e, &p->dir_fd, &p->name));
-	return tree_clear(&x->tree, x->path, p->dir_fd, p->name);
-}
-
-static nd_err *write_at(int fd, const unsigned char *data, size_t len, uint64_t offset)
-{
-	while (len) {
-		ssize_t n = pwrite(fd, data, len, (off_t)offset);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(errno, "write", "%zu bytes", len);
-		data += n;
-		offset += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return NULL;
-}
-
-static nd_err *write_sparse(struct extract *x, const struct tar_entry *e, int fd)
-{
-	const unsigned char *p = NULL;
-	size_t have = 0;
-	for (size_t i = 0; i < e->n_segments; i++) {
-		uint64_t at = e->segments[i].offset, left = e->segments[i].size;
-		while (left) {
-			if (!have)
-				TRY(tar_data(&x->tar, &p, &have));
-			size_t n = have < left ? have : (size_t)left;
-			TRY(write_at(fd, p, n, at));
-			p += n;
-			have -= n;
-			at += n;
-			left -= n;
-			x->r->bytes += n;
-		}
-	}
-	if (ftruncate(fd, (off_t)e->size) < 0)
-		return err_sys(errno, "ftruncate", "to %llu bytes", (unsigned long long)e->size);
-	return NULL;
-}
-
-static nd_err *write_plain(struct extract *x, int fd)
-{
-	const unsigned char *p;
-	uint64_t at = 0;
-	for (size_t n;; at += n) {
-		TRY(tar_data(&x->tar, &p, &n));
-		if (n == 0)
-			break;
-		TRY(write_at(fd, p, n, at));
-	}
-	x->r->bytes += at;
-	return NULL;
+	TRY(tree_parent(x->tree, x->path, e, &p->dir_fd, &p->name));
+	return tree_clear(x->tree, x->path, p->dir_fd, p->name);
 }
 
 /* Owner before mode and capability: chown(2) clears set-id bits and capabilities. */
@@ -93,7 +42,7 @@ static nd_err *finish_file(struct extract *x, const struct tar_entry *e, int fd)
 		return chown_err(errno, x->path, e->uid, e->gid);
 	if (fchmod(fd, e->mode) < 0)
 		return err_sys(errno, "chmod", "to %04o", e->mode);
-	TRY(set_xattrs(&x->tree, fd, -1, x->path, e->xattrs, e->n_xattrs));
+	TRY(set_xattrs(x->tree, fd, -1, x->path, e->xattrs, e->n_xattrs));
 	if (futimens(fd, times) < 0)
 		return err_sys(errno, "utimens", "%s", x->path);
 	return NULL;
@@ -110,7 +59,7 @@ static nd_err *make_file(struct extract *x, const struct tar_entry *e)
 		p.dir_fd, p.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(errno, "open", "%s", x->path);
-	TRY(e->sparse ? write_sparse(x, e, fd) : write_plain(x, fd));
+	TRY(extract_data(&x->tar, e, fd, &x->r->bytes));
 	return finish_file(x, e, fd);
 }
 
@@ -124,7 +73,7 @@ static nd_err *finish_node(struct extract *x, const struct tar_entry *e, const s
 	/* chown may have cleared set-id bits; on what is no link by now fchmodat is safe. */
 	if (e->type != TAR_SYMLINK && fchmodat(p->dir_fd, p->name, e->mode, 0) < 0)
 		return err_sys(errno, "chmod", "to %04o", e->mode);
-	TRY(set_xattrs(&x->tree, -1, p->dir_fd, p->name, e->xattrs, e->n_xattrs));
+	TRY(set_xattrs(x->tree, -1, p->dir_fd, p->name, e->xattrs, e->n_xattrs));
 	if (utimensat(p->dir_fd, p->name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(errno, "utimens", "%s", x->path);
 	return NULL;
@@ -174,8 +123,8 @@ static nd_err *make_hardlink(struct extract *x, const struct tar_entry *e)
 		return err_invalid("its target is the root directory");
 	if (strcmp(target, x->path) == 0)
 		return NULL;
-	TRY_WRAP(tree_parent(&x->tree, target, NULL, &dir_fd, &name), "its target '%.200s'",
-		e->link);
+	TRY_WRAP(
+		tree_parent(x->tree, target, NULL, &dir_fd, &name), "its target '%.200s'", e->link);
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || is_whiteout(dir_fd, name))
 		return err_invalid("its target '%.200s' is not in this layer", e->link);
 	if (S_ISDIR(st.st_mode))
@@ -194,7 +143,12 @@ static nd_err *make_hardlink(struct extract *x, const struct tar_entry *e)
 static nd_err *make_dir_entry(struct extract *x, const struct tar_entry *e)
 {
 	x->r->has_root |= !*x->path;
-	return tree_mkdir(&x->tree, x->path, e);
+	return tree_mkdir(x->tree, x->path, e);
+}
+
+static nd_err *no_marks(nd_err *e)
+{
+	return e ? err_code(err_wrap(e, "mark what the layer deletes"), "no-marks") : NULL;
 }
 
 /* ".wh.NAME" deletes NAME of the layers below, never one of this layer: a directory that
@@ -205,12 +159,17 @@ static nd_err *make_whiteout(struct extract *x, const struct tar_entry *e, const
 	struct stat st;
 	if (!*deleted || strcmp(deleted, ".") == 0 || strcmp(deleted, "..") == 0)
 		return err_invalid("it deletes nothing that could have a name");
-	TRY(tree_parent(&x->tree, x->path, e, &p.dir_fd, &p.name));
+	TRY(tree_parent(x->tree, x->path, e, &p.dir_fd, &p.name));
+	if (x->marks) {
+		strv_fmt(&x->marks->deleted, "%.*s%s", (int)(p.name - x->path), x->path, deleted);
+		return NULL;
+	}
 	if (fstatat(p.dir_fd, deleted, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return S_ISDIR(st.st_mode) ? set_opaque(p.dir_fd, deleted) : NULL;
+		return S_ISDIR(st.st_mode) ? no_marks(set_opaque(p.dir_fd, deleted)) : NULL;
 	const struct timespec times[2] = {{e->mtime_s, e->mtime_ns}, {e->mtime_s, e->mtime_ns}};
 	if (mknodat(p.dir_fd, deleted, S_IFCHR, makedev(0, 0)) < 0)
-		return err_sys(errno, "mknod", "a mark of deletion for %s", deleted);
+		return errno == ENOSPC ? err_sys(errno, "mknod", "%s", deleted)
+				       : no_marks(err_sys(errno, "mknod", "%s", deleted));
 	if (utimensat(p.dir_fd, deleted, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(errno, "utimens", "%s", deleted);
 	return NULL;
@@ -220,8 +179,16 @@ static nd_err *make_whiteout(struct extract *x, const struct tar_entry *e, const
 static nd_err *make_opaque(struct extract *x, const struct tar_entry *e)
 {
 	struct place p;
-	TRY(tree_parent(&x->tree, x->path, e, &p.dir_fd, &p.name));
-	return set_opaque(p.dir_fd, ".");
+	TRY(tree_parent(x->tree, x->path, e, &p.dir_fd, &p.name));
+	if (p.name == x->path && !x->marks) {
+		x->r->opaque_root = true;
+		return NULL;
+	}
+	if (!x->marks)
+		return no_marks(set_opaque(p.dir_fd, "."));
+	size_t len = (size_t)(p.name - x->path);
+	strv_take(&x->marks->opaque, str_ndup(x->path, len ? len - 1 : 0));
+	return NULL;
 }
 
 static nd_err *make_one(struct extract *x, const struct tar_entry *e)
@@ -264,10 +231,32 @@ static nd_err *extract_all(struct extract *x)
 		TRY_WRAP(make_one(x, e), "byte %llu: entry '%.200s'", (unsigned long long)e->offset,
 			e->name);
 	}
-	TRY(tree_finish(&x->tree));
-	x->r->skipped_xattrs = x->tree.skipped_xattrs;
-	x->r->implicit = x->tree.n_implicit;
-	if (!fd_write_all(x->opts->implicit_fd, x->tree.implicit.data, x->tree.implicit.len))
+	return NULL;
+}
+
+nd_err *extract_layer_aside(struct stream *in, int root_fd, const struct extract_opts *opts,
+	struct marks *marks, struct tree *ret_tree, struct extract_result *ret)
+{
+	struct extract x = {.tree = ret_tree, .marks = marks, .opts = opts, .r = ret};
+	*ret = (struct extract_result){0};
+	umask(0);
+	tar_init(&x.tar, in);
+	tree_init(ret_tree, root_fd, opts->squash);
+	nd_err *e = extract_all(&x);
+	tar_done(&x.tar);
+	return e;
+}
+
+static nd_err *extract_finished(struct extract *x)
+{
+	/* Until the layer says otherwise; not the time of day, so that two imports are alike. */
+	const struct tar_entry plain = {.mode = 0755};
+	TRY(tree_mkdir(x->tree, "", &plain));
+	TRY(extract_all(x));
+	TRY(tree_finish(x->tree));
+	x->r->skipped_xattrs = x->tree->skipped_xattrs;
+	x->r->implicit = x->tree->n_implicit;
+	if (!fd_write_all(x->opts->implicit_fd, x->tree->implicit.data, x->tree->implicit.len))
 		return err_sys(errno, "write", "the list of implicit directories");
 	return NULL;
 }
@@ -275,17 +264,20 @@ static nd_err *extract_all(struct extract *x)
 nd_err *extract_layer(
 	struct stream *in, int root_fd, const struct extract_opts *opts, struct extract_result *ret)
 {
-	struct extract x = {.opts = opts, .r = ret};
+	struct tree tree;
+	struct extract x = {.tree = &tree, .opts = opts, .r = ret};
 	*ret = (struct extract_result){0};
 	umask(0);
 	tar_init(&x.tar, in);
-	tree_init(&x.tree, root_fd, opts->squash);
-	/* Until the layer says otherwise; not the time of day, so that two imports are alike. */
-	const struct tar_entry plain = {.mode = 0755};
-	nd_err *e = tree_mkdir(&x.tree, "", &plain);
-	if (!e)
-		e = extract_all(&x);
-	tree_done(&x.tree);
+	tree_init(&tree, root_fd, opts->squash);
+	nd_err *e = extract_finished(&x);
+	tree_done(&tree);
 	tar_done(&x.tar);
 	return e;
+}
+
+void marks_done(struct marks *m)
+{
+	strv_done(&m->deleted);
+	strv_done(&m->opaque);
 }

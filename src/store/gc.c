@@ -69,6 +69,8 @@ static void add_names(struct strv *used, const struct strv *diff_ids, size_t i)
 	strv_add(used, id_hex(diff_ids->v[i]));
 	if (i)
 		strv_take(used, chain_name(diff_ids, i));
+	if (i + 1 == diff_ids->n)
+		strv_take(used, chain_flat_name(diff_ids));
 }
 
 /* Names of all layers of all images; a record that cannot be read is removed: it is worth nothing.

@@ -34,8 +34,10 @@ static nd_err *unpack_all(struct import *im, const struct store_opts *opts)
 	size_t n = 0;
 	for (size_t i = 0; i < l->n; i++)
 		if (l->v[i].temp_fd >= 0)
-			jobs[n++] = (struct unpack_job){.layer = l->v[i].layer,
+			jobs[n++] = (struct unpack_job){.layers = l->v[i].layer,
+				.n_layers = l->v[i].flat ? im->source->n_layers : 1,
 				.tree_fd = l->v[i].tree_fd,
+				.work_fd = l->v[i].flat ? l->v[i].temp_fd : -1,
 				.implicit_fd = l->v[i].implicit_fd};
 	if (n)
 		TRY(unpack_run(im->s, im->source, &extract, opts, jobs, n));
@@ -124,13 +126,27 @@ static nd_err *finish_all(struct import *im)
 	return making_publish(im->s, im->source, &im->list);
 }
 
+static nd_err *prepare_and_unpack(struct import *im, const struct store_opts *opts)
+{
+	for (size_t i = 0; i < im->list.n; i++)
+		TRY(making_prepare(im->s, im->source, &im->list.v[i]));
+	return unpack_all(im, opts);
+}
+
+/* Optimistic: only a layer that deletes something finds out that marks cannot be made. */
 static nd_err *make_layers(struct import *im, const struct store_opts *opts)
 {
 	TRY(owner_prove(im->s));
 	TRY(making_find(im->s, im->source, &im->list));
-	for (size_t i = 0; i < im->list.n; i++)
-		TRY(making_prepare(im->s, im->source, &im->list.v[i]));
-	TRY(unpack_all(im, opts));
+	nd_err *e = prepare_and_unpack(im, opts);
+	if (str_eq(err_find_code(e), "no-marks")) {
+		err_free(e);
+		making_discard(im->s, &im->list);
+		making_done(&im->list);
+		making_flat(im->source, &im->list);
+		e = prepare_and_unpack(im, opts);
+	}
+	TRY(e);
 	TRY(adopt(im));
 	return finish_all(im);
 }

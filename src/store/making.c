@@ -22,12 +22,13 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct making *)a)->temp, ((const struct making *)b)->temp);
 }
 
-static nd_err *exists(
-	const struct store *s, const struct source *source, size_t index, bool *ret_there)
+static nd_err *exists(const struct store *s, const struct source *source, size_t index, bool flat,
+	bool *ret_there)
 {
 	struct extract_result r;
 	_cleanup_free_ char *name = NULL;
-	TRY(chain_find(s, &source->config.diff_ids, index, &name, &r));
+	const struct strv *ids = &source->config.diff_ids;
+	TRY(flat ? chain_flat_find(s, ids, &name, &r) : chain_find(s, ids, index, &name, &r));
 	*ret_there = name != NULL;
 	return NULL;
 }
@@ -46,7 +47,7 @@ nd_err *making_find(const struct store *s, const struct source *source, struct m
 	for (size_t i = 0; i < source->n_layers; i++) {
 		const struct source_layer *l = &source->layers[i];
 		bool there;
-		TRY(exists(s, source, i, &there));
+		TRY(exists(s, source, i, false, &there));
 		if (there || is_listed(ret, l->diff_id))
 			continue;
 		ret->v[ret->n++] = (struct making){.layer = l,
@@ -60,12 +61,25 @@ nd_err *making_find(const struct store *s, const struct source *source, struct m
 	return NULL;
 }
 
+void making_flat(const struct source *source, struct making_list *ret)
+{
+	_cleanup_free_ char *name = chain_flat_name(&source->config.diff_ids);
+	ret->v = mem_alloc(sizeof *ret->v);
+	ret->n = 1;
+	ret->v[0] = (struct making){.layer = source->layers,
+		.flat = true,
+		.temp = str_fmt("%s.tmp", name),
+		.temp_fd = -1,
+		.tree_fd = -1,
+		.implicit_fd = -1};
+}
+
 static nd_err *lock_temp(const struct store *s, const struct source *source, struct making *m)
 {
 	for (;;) {
 		struct stat a, b;
 		bool there;
-		TRY(exists(s, source, m->index, &there));
+		TRY(exists(s, source, m->index, m->flat, &there));
 		if (there)
 			return NULL;
 		if (mkdirat(s->layers_fd, m->temp, 0700) < 0 && errno != EEXIST)
@@ -92,6 +106,7 @@ nd_err *making_prepare(const struct store *s, const struct source *source, struc
 	if (m->temp_fd < 0)
 		return NULL;
 	TRY(owner_tree_remove(s, m->temp_fd, "tree"));
+	TRY(owner_tree_remove(s, m->temp_fd, "new"));
 	if (mkdirat(m->temp_fd, "tree", 0700) < 0)
 		return err_sys(errno, "mkdir", "%s/layers/%s/tree", s->path, m->temp);
 	m->tree_fd = openat(m->temp_fd, "tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -112,7 +127,8 @@ nd_err *making_publish(const struct store *s, const struct source *source, struc
 		if (m->temp_fd < 0)
 			continue;
 		_cleanup_free_ char *name =
-			chain_name_for(&source->config.diff_ids, m->index, &m->result);
+			m->flat ? chain_flat_name(&source->config.diff_ids)
+				: chain_name_for(&source->config.diff_ids, m->index, &m->result);
 		/* What has the name and is no layer (a spoilt layer.json) makes way. */
 		TRY(owner_tree_remove(s, s->layers_fd, name));
 		if (renameat(s->layers_fd, m->temp, s->layers_fd, name) < 0)

@@ -8,6 +8,7 @@
 struct making {
 	const struct source_layer *layer;
 	size_t index; /* in the image, 0 the lowest */
+	bool flat;    /* not one layer but the image's whole tree: chain_flat_name() */
 	char *temp;   /* "DIFF.tmp" */
 	int temp_fd;  /* locked; -1: somebody else made the layer */
 	int tree_fd, implicit_fd;
@@ -22,6 +23,8 @@ struct making_list {
 /* The layers of the source that the store lacks, each once. */
 nd_must nd_err *making_find(
 	const struct store *s, const struct source *source, struct making_list *ret);
+/* The image's whole tree, as the only thing in the list. */
+void making_flat(const struct source *source, struct making_list *ret);
 /* Locks the directory of a layer, waiting for who holds it, and empties it. */
 nd_must nd_err *making_prepare(
 	const struct store *s, const struct source *source, struct making *m);

@@ -32,6 +32,7 @@ nd_err *layer_write(int dir_fd, const char *diff_id, const struct extract_result
 	jo_uint(&o, "skipped_xattrs", r->skipped_xattrs);
 	jo_uint(&o, "implicit", r->implicit);
 	jo_bool(&o, "has_root", r->has_root);
+	jo_bool(&o, "opaque_root", r->opaque_root);
 	jo_close(&o, '}');
 	nd_err *e = file_store(dir_fd, "layer.json", o.b.data, o.b.len);
 	buf_done(&o.b);
@@ -50,6 +51,7 @@ nd_err *layer_read(const struct store *s, const char *name, struct extract_resul
 	TRY(json_get_u64(&doc.at, "skipped_xattrs", &r.skipped_xattrs));
 	TRY(json_get_u64(&doc.at, "implicit", &r.implicit));
 	TRY(json_get_bool(&doc.at, "has_root", &r.has_root));
+	TRY(json_get_bool(&doc.at, "opaque_root", &r.opaque_root));
 	*ret = r;
 	return NULL;
 }

@@ -41,13 +41,18 @@ static bool comes_again(const struct strv *names, size_t i)
 	return false;
 }
 
-static void add_layers(const struct store *s, const struct strv *names, struct store_root *r)
+static void add_layers(
+	const struct store *s, const struct strv *names, size_t first, struct store_root *r)
 {
-	for (size_t i = 0; i < names->n; i++)
+	for (size_t i = first; i < names->n; i++)
 		if (!comes_again(names, i))
 			strv_fmt(
 				&r->layers, "%s/layers/%s/%s/tree", s->path, s->owner, names->v[i]);
 	r->squashed = s->squash;
+	if (r->flat)
+		strv_add(&r->notes,
+			"the image is kept as one tree, because deleted files cannot be "
+			"marked here");
 	if (s->note)
 		strv_add(&r->notes, s->note);
 	if (r->skipped_devices)
@@ -58,26 +63,52 @@ static void add_layers(const struct store *s, const struct strv *names, struct s
 			(unsigned long long)r->skipped_xattrs);
 }
 
+static void forget_layers(struct store_root *r)
+{
+	free(r->root_like);
+	r->root_like = NULL;
+	r->skipped_devices = r->skipped_xattrs = 0;
+}
+
+static nd_err *find_flat(const struct store *s, struct store_root *r, struct strv *names)
+{
+	struct extract_result l;
+	char *name;
+	TRY(chain_flat_find(s, &r->config.diff_ids, &name, &l));
+	if (!name)
+		return NULL;
+	strv_done(names);
+	strv_take(names, name);
+	note_result(r, s, name, &l);
+	r->flat = true;
+	return NULL;
+}
+
 /* Finds the directories of all layers; *ret_there false: one is missing. */
 static nd_err *find_layers(const struct store *s, struct store_root *r, bool *ret_there)
 {
 	_cleanup_strv_ struct strv names = {0};
 	const struct strv *ids = &r->config.diff_ids;
-	free(r->root_like);
-	r->root_like = NULL;
-	r->skipped_devices = r->skipped_xattrs = 0;
-	*ret_there = false;
+	size_t first = 0;
+	r->flat = false;
+	forget_layers(r);
 	for (size_t i = 0; i < ids->n; i++) {
 		struct extract_result l;
 		char *name;
 		TRY(chain_find(s, ids, i, &name, &l));
-		if (!name)
-			return NULL;
+		if (!name) {
+			forget_layers(r);
+			TRY(find_flat(s, r, &names));
+			break;
+		}
 		strv_take(&names, name);
+		if (l.opaque_root)
+			first = i;
 		note_result(r, s, name, &l);
 	}
-	*ret_there = true;
-	add_layers(s, &names, r);
+	*ret_there = r->flat || names.n == ids->n;
+	if (*ret_there)
+		add_layers(s, &names, r->flat ? 0 : first, r);
 	return NULL;
 }
 

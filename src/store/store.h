@@ -30,6 +30,7 @@ struct store_root {
 	struct image_config config;
 	uint64_t skipped_devices, skipped_xattrs; /* not stored, because the place refuses */
 	struct strv notes; /* what the place did not allow to be stored, one line each */
+	bool flat;         /* one tree for all layers: the place cannot mark deleted files */
 	bool squashed;     /* all files belong to one id: the user's */
 	char *root_like;   /* the layer that says what "/" is like: rootfs_spec.root_like */
 	int lock_fd;       /* keep open (it may be inherited) while the layers are in use */

@@ -60,63 +60,6 @@ nd_err *tar_err(const struct tar *t, const char *fmt, ...)
 	return err_new(ND_INVALID, "bad-archive", "byte %llu: %s", at, what);
 }
 
-bool tar_number(const unsigned char *f, size_t len, uint64_t *ret)
-{
-	uint64_t v = 0;
-	size_t i = 0;
-	if (f[0] & 0x80) {
-		v = f[0] & 0x3f;
-		if (f[0] & 0x40)
-			return false;
-		for (i = 1; i < len; i++) {
-			if (v >> 56)
-				return false;
-			v = v << 8 | f[i];
-		}
-		*ret = v;
-		return true;
-	}
-	while (i < len && f[i] == ' ')
-		i++;
-	for (; i < len && f[i] >= '0' && f[i] <= '7'; i++) {
-		if (v >> 61)
-			return false;
-		v = v << 3 | (uint64_t)(f[i] - '0');
-	}
-	for (; i < len; i++)
-		if (f[i] != ' ' && f[i] != '\0')
-			return false;
-	*ret = v;
-	return true;
-}
-
-/* Times may be before 1970: base-256 is two's complement then. */
-static bool signed_number(const unsigned char *f, size_t len, int64_t *ret)
-{
-	uint64_t v = 0;
-	if ((f[0] & 0xc0) == 0xc0) {
-		for (size_t i = 0; i + 8 < len; i++)
-			if (f[i] != 0xff)
-				return false;
-		for (size_t i = len - 8; i < len; i++)
-			v = v << 8 | f[i];
-		*ret = (int64_t)v;
-		return *ret < 0;
-	}
-	if (!tar_number(f, len, &v) || v > INT64_MAX)
-		return false;
-	*ret = (int64_t)v;
-	return true;
-}
-
-static bool is_zero(const unsigned char *b)
-{
-	for (size_t i = 0; i < TAR_BLOCK; i++)
-		if (b[i])
-			return false;
-	return true;
-}
-
 /* Some old writers summed the bytes as signed. */
 static nd_err *check_sum(struct tar *t, const unsigned char *b)
 {
@@ -171,7 +114,7 @@ static nd_err *read_header(struct tar *t, unsigned char *b, bool *ret_end)
 	memcpy(b, p, n);
 	if (n < TAR_BLOCK)
 		TRY(stream_read(t->in, b + n, TAR_BLOCK - n, "a tar header"));
-	if (is_zero(b)) {
+	if (tar_block_is_zero(b)) {
 		*ret_end = true;
 		return check_tail(t);
 	}
@@ -281,7 +224,7 @@ static nd_err *set_numbers(
 		return tar_err(t, "its gid is not a number from 0 to 4294967294");
 	e->mtime_s = pax->mtime_s;
 	e->mtime_ns = pax->mtime_ns;
-	if (!pax->has_mtime && !signed_number(b + H_MTIME, 12, &e->mtime_s))
+	if (!pax->has_mtime && !tar_number_signed(b + H_MTIME, 12, &e->mtime_s))
 		return tar_err(t, "its time is not a number");
 	if (dev && (!tar_number(b + H_MAJOR, 8, &major) || !tar_number(b + H_MINOR, 8, &minor) ||
 			   major > 0xfff || minor > 0xfffff))

@@ -96,3 +96,6 @@ nd_must nd_err *sparse_read_map(struct tar *t);
 nd_must nd_err *sparse_read_old(struct tar *t, const unsigned char *header);
 /* Octal with blanks around it, or base-256.  False: not a number, negative or too large. */
 bool tar_number(const unsigned char *field, size_t len, uint64_t *ret);
+/* The same for times, which may be negative in base-256. */
+bool tar_number_signed(const unsigned char *field, size_t len, int64_t *ret);
+bool tar_block_is_zero(const unsigned char *block);

@@ -199,6 +199,31 @@ nd_err *tree_parent(struct tree *t, const char *path, const struct tar_entry *ma
 	return NULL;
 }
 
+nd_err *tree_find(struct tree *t, const char *path, int *ret_fd, const char **ret_name)
+{
+	nd_err *e = tree_parent(t, path, NULL, ret_fd, ret_name);
+	if (!e || (err_root(e)->errnum != ENOENT && err_root(e)->errnum != 0))
+		return e;
+	err_free(e);
+	*ret_fd = -1;
+	return NULL;
+}
+
+void tree_take_record(struct tree *t, struct tree_dir *d)
+{
+	struct tree_dir *to = add_dir(t, "");
+	size_t order = to->order;
+	free(to->path);
+	*to = *d;
+	to->order = order;
+	*d = (struct tree_dir){0};
+}
+
+void tree_forget(struct tree *t)
+{
+	forget_levels(t, 0);
+}
+
 nd_err *tree_mkdir(struct tree *t, const char *path, const struct tar_entry *e)
 {
 	if (*path) {

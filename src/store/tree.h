@@ -59,6 +59,13 @@ nd_must nd_err *tree_mkdir(struct tree *t, const char *path, const struct tar_en
 /* Removes whatever stands at a name that is no directory to be kept. */
 nd_must nd_err *tree_clear(struct tree *t, const char *path, int dir_fd, const char *name);
 nd_must nd_err *tree_finish(struct tree *t);
+/* Opens the parent of what may not be there: *ret_fd -1 when a part of the path is
+ * missing or no directory. */
+nd_must nd_err *tree_find(struct tree *t, const char *path, int *ret_fd, const char **ret_name);
+/* Moves the record of a directory from another tree; *d is empty afterwards. */
+void tree_take_record(struct tree *t, struct tree_dir *d);
+/* Closes the cached directories; needed when the tree is changed behind our back. */
+void tree_forget(struct tree *t);
 
 /* A character device 0:0, as overlayfs marks a deleted name. */
 bool is_whiteout(int dir_fd, const char *name);

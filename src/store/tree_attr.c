@@ -104,12 +104,10 @@ static nd_err *finish_dir(struct tree *t, const struct tree_dir *d)
 {
 	int parent = t->root_fd;
 	const char *name = ".";
-	nd_err *e = *d->path ? tree_parent(t, d->path, NULL, &parent, &name) : NULL;
-	if (e && (err_root(e)->errnum == ENOENT || err_root(e)->errnum == 0)) {
-		err_free(e);
+	if (*d->path)
+		TRY(tree_find(t, d->path, &parent, &name));
+	if (parent < 0)
 		return NULL;
-	}
-	TRY(e);
 	_cleanup_fd_ int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
 		return NULL;

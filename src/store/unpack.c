@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/spawn.h"
+#include "store/merge.h"
 #include "store/owner.h"
 
 enum { WORKERS_MAX = 4, PROGRESS_MS = 200 };
@@ -52,6 +53,7 @@ static nd_err *open_layer(const struct source *s, const struct source_layer *l, 
 	if (fd < 0)
 		return err_sys(errno, "open", "%s", l->path ? l->path : s->where);
 	*ret_fd = fd;
+	posix_fadvise(fd, (off_t)l->offset, (off_t)l->size, POSIX_FADV_SEQUENTIAL);
 	if (fstat(fd, &st) < 0)
 		return err_sys(errno, "fstat", "%s", l->path ? l->path : s->where);
 	if (!S_ISREG(st.st_mode))
@@ -63,23 +65,87 @@ static nd_err *open_layer(const struct source *s, const struct source_layer *l, 
 	return NULL;
 }
 
-static nd_err *unpack(const struct pool *p, const struct unpack_job *j, struct shared *out)
+/* Without CAP_SYS_CHROOT the walk by descriptors has to be enough. */
+static nd_err *confine(int dir_fd)
+{
+	if (fchdir(dir_fd) == 0 && chroot(".") == 0 && chdir("/") < 0)
+		return err_sys(errno, "chdir", "the layer's directory");
+	return NULL;
+}
+
+static nd_err *unpack_one(const struct pool *p, const struct unpack_job *j, struct shared *out)
 {
 	_cleanup_fd_ int fd = -1;
 	struct stream in;
-	TRY(open_layer(p->source, j->layer, &fd));
-	posix_fadvise(fd, (off_t)j->layer->offset, (off_t)j->layer->size, POSIX_FADV_SEQUENTIAL);
-	/* Without CAP_SYS_CHROOT the walk by descriptors has to be enough. */
-	if (fchdir(j->tree_fd) == 0 && chroot(".") == 0 && chdir("/") < 0)
-		return err_sys(errno, "chdir", "the layer's directory");
-	stream_init(&in, fd, j->layer->offset, j->layer->size);
-	in.count = &out->stored;
+	TRY(open_layer(p->source, j->layers, &fd));
+	TRY(confine(j->tree_fd));
 	struct extract_opts opts = *p->extract;
 	opts.implicit_fd = j->implicit_fd;
+	stream_init(&in, fd, j->layers->offset, j->layers->size);
+	in.count = &out->stored;
 	nd_err *e = extract_layer(&in, j->tree_fd, &opts, &out->result);
 	if (!e)
-		e = stream_verify(&in, j->layer->digest, j->layer->diff_id);
+		e = stream_verify(&in, j->layers->digest, j->layers->diff_id);
 	stream_done(&in);
+	return e;
+}
+
+/* One layer into "new", then over what the layers below it made. */
+static nd_err *unpack_over(const struct pool *p, const struct unpack_job *j,
+	const struct source_layer *l, int fd, struct tree *flat, struct shared *out)
+{
+	struct stream in;
+	struct marks marks = {0};
+	struct tree fresh;
+	struct extract_result r;
+	if (mkdirat(j->work_fd, "new", 0700) < 0)
+		return err_sys(errno, "mkdir", "new");
+	_cleanup_fd_ int new_fd = openat(j->work_fd, "new", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (new_fd < 0)
+		return err_sys(errno, "open", "new");
+	stream_init(&in, fd, l->offset, l->size);
+	in.count = &out->stored;
+	nd_err *e = extract_layer_aside(&in, new_fd, p->extract, &marks, &fresh, &r);
+	if (!e)
+		e = stream_verify(&in, l->digest, l->diff_id);
+	stream_done(&in);
+	if (!e)
+		e = merge_layer(flat, &fresh, &marks);
+	tree_done(&fresh);
+	marks_done(&marks);
+	out->result.entries += r.entries;
+	out->result.bytes += r.bytes;
+	out->result.skipped_devices += r.skipped_devices;
+	out->result.skipped_xattrs += fresh.skipped_xattrs;
+	out->result.has_root |= r.has_root;
+	if (!e && unlinkat(j->work_fd, "new", AT_REMOVEDIR) < 0)
+		e = err_sys(errno, "rmdir", "new");
+	return e;
+}
+
+static nd_err *unpack_flat(const struct pool *p, const struct unpack_job *j, struct shared *out)
+{
+	const struct tar_entry plain = {.mode = 0755};
+	struct tree flat;
+	int *fds = mem_alloc((j->n_layers + 1) * sizeof *fds);
+	nd_err *e = NULL;
+	/* All are opened before our root is changed. */
+	for (size_t i = 0; i < j->n_layers && !e; i++)
+		e = err_wrap(
+			open_layer(p->source, &j->layers[i], &fds[i]), "%s", j->layers[i].label);
+	if (!e)
+		e = confine(j->work_fd);
+	tree_init(&flat, j->tree_fd, p->extract->squash);
+	if (!e)
+		e = tree_mkdir(&flat, "", &plain);
+	for (size_t i = 0; i < j->n_layers && !e; i++)
+		e = err_wrap(unpack_over(p, j, &j->layers[i], fds[i], &flat, out), "%s",
+			j->layers[i].label);
+	if (!e)
+		e = tree_finish(&flat);
+	out->result.skipped_xattrs += flat.skipped_xattrs;
+	tree_done(&flat);
+	free(fds); /* the descriptors end with this process */
 	return e;
 }
 
@@ -92,7 +158,9 @@ static _Noreturn void child(const struct pool *p, size_t i)
 {
 	struct shared *out = &p->shared[i];
 	prctl(PR_SET_NAME, "nidus-unpack");
-	nd_err *e = unpack(p, &p->jobs[i], out);
+	const struct unpack_job *j = &p->jobs[i];
+	nd_err *e = j->work_fd < 0 ? err_wrap(unpack_one(p, j, out), "%s", j->layers->label)
+				   : unpack_flat(p, j, out);
 	out->ok = !e;
 	if (e) {
 		_cleanup_free_ char *line = err_line(e);
@@ -133,7 +201,8 @@ static nd_err *start(struct pool *p, size_t job)
 static const char *known_code(const char *code)
 {
 	static const char *const codes[] = {"invalid", "bad-digest", "bad-archive", "truncated",
-		"through-link", "not-a-directory", "file-too-large", "unsupported-compression"};
+		"through-link", "not-a-directory", "file-too-large", "unsupported-compression",
+		"no-marks"};
 	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
 		if (strcmp(codes[i], code) == 0)
 			return codes[i];
@@ -155,8 +224,8 @@ static nd_err *finish(struct pool *p, struct worker *w)
 		return err_new(ND_BUG, "unpack-died",
 			"%s: the process that unpacks it died with "
 			"status %d",
-			j->layer->label, status);
-	nd_err *e = err_new(out->kind, known_code(out->code), "%s: %s", j->layer->label, out->line);
+			j->layers->label, status);
+	nd_err *e = err_new(out->kind, known_code(out->code), "%s", out->line);
 	if (*out->detail)
 		err_detail(e, "%s", out->detail);
 	if (*out->remedy)
@@ -171,7 +240,8 @@ static void report(const struct pool *p, const struct store_opts *opts, size_t n
 		return;
 	for (size_t i = 0; i < n; i++) {
 		done += p->shared[i].stored;
-		total += p->jobs[i].layer->size;
+		for (size_t k = 0; k < p->jobs[i].n_layers; k++)
+			total += p->jobs[i].layers[k].size;
 	}
 	opts->progress(opts->arg, done, total);
 }

@@ -10,8 +10,10 @@
 #include "store/store.h"
 
 struct unpack_job {
-	const struct source_layer *layer;
+	const struct source_layer *layers; /* one; or, for one flat tree, all of them */
+	size_t n_layers;
 	int tree_fd;     /* the empty directory */
+	int work_fd;     /* -1, or for a flat tree the directory that has it, for work beside it */
 	int implicit_fd; /* see extract_opts */
 	struct extract_result result;
 };

@@ -1,11 +1,13 @@
 """Images made by hand, entry by entry, for tests of the store; and a way to compare trees."""
 import base64
+import ctypes
 import gzip
 import hashlib
 import io
 import json
 import os
 import stat
+import struct
 import subprocess
 import tarfile
 
@@ -150,3 +152,18 @@ def snapshot(top, times=True):
     for item in out.values():
         item.get("links", []).sort()
     return out
+
+
+def refuse_call(number, errnum=1):
+    """For preexec_fn: the process and its children get `errnum` from system call `number` (x86-64)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    code = b"".join(struct.pack("HBBI", *line) for line in (
+        (0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x50000 | errnum), (0x06, 0, 0, 0x7fff0000)))
+    buffer = ctypes.create_string_buffer(code)
+    program = struct.pack("HxxxxxxP", 4, ctypes.addressof(buffer))
+
+    def install():
+        if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program, 0, 0):
+            raise OSError(ctypes.get_errno(), "seccomp")
+    install.buffer = buffer  # lives as long as what points at it
+    return install
