@@ -1,6 +1,6 @@
 /* Readiness: what --ready names is asked or awaited until it is there, the workload is
  * dead, or the time is over.  A service that says so itself (fd, notify, log) costs
- * nothing while waiting; the others are asked with growing pauses, 10 to 250 ms. */
+ * nothing while waiting; the others are asked with growing pauses, from 10 ms on. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,6 +18,7 @@
 enum {
 	DELAY_FIRST_MS = 10,
 	DELAY_MAX_MS = 250,
+	DELAY_CMD_MAX_MS = 500, /* two processes each time, and the command itself */
 	NET_LIMIT_MS = 2000,
 	CMD_LIMIT_MS = 10000,
 	TIMEOUT_MS = 60000,
@@ -57,8 +58,9 @@ static void ask_later(struct run *r)
 {
 	loop_after(&r->loop, &r->ready.again, r->ready.delay_ms);
 	r->ready.delay_ms = r->ready.delay_ms * 3 / 2;
-	if (r->ready.delay_ms > DELAY_MAX_MS)
-		r->ready.delay_ms = DELAY_MAX_MS;
+	int64_t most = r->req->ready.kind == READY_CMD ? DELAY_CMD_MAX_MS : DELAY_MAX_MS;
+	if (r->ready.delay_ms > most)
+		r->ready.delay_ms = most;
 }
 
 static void answered(struct run *r, int status, const char *output)
