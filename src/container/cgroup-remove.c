@@ -16,7 +16,7 @@
 #include "container/cgroup-make.h"
 #include "container/cgroup-walk.h"
 
-enum { DEPTH_MAX = 64, GC_PAUSE_MS = 200 };
+enum { DEPTH_MAX = 64 };
 
 typedef void (*walk_fn)(int dir_fd, const char *path, void *arg);
 typedef bool (*leaf_fn)(const char *path, void *arg);
@@ -110,7 +110,7 @@ nd_err *cgroup_remove(struct cgroup *c, int64_t deadline_ms)
 /* --- finding ------------------------------------------------------------------------ */
 
 struct find {
-	const char *parent, *id; /* id NULL: any */
+	const char *parent, *id;
 	const struct cgroup_hier *hier;
 	struct cgroup *ret;
 };
@@ -137,7 +137,9 @@ static const char *id_of(const char *path, const char *parent)
 static bool is_run(const char *path, void *arg)
 {
 	const struct find *f = arg;
-	return id_of(path, f->parent) != NULL;
+	const char *id = id_of(path, f->parent);
+	/* With an empty parent any name might be one. */
+	return id && (!f->parent || *f->parent || str_eq(id, f->id));
 }
 
 static void add_found(struct cgroup *c, bool v2, uint32_t ctls, const char *name, const char *path)
@@ -154,16 +156,12 @@ static void find_one(int dir_fd, const char *path, void *arg)
 {
 	struct find *f = arg;
 	const char *id = id_of(path, f->parent);
-	if (!id || !*id || (f->id && !str_eq(id, f->id)))
-		return;
-	add_found(f->ret, f->hier->v2, f->hier->ctls, f->hier->name, path);
+	if (id && str_eq(id, f->id))
+		add_found(f->ret, f->hier->v2, f->hier->ctls, f->hier->name, path);
 }
 
 static nd_err *find_all(const char *parent, const char *id, struct cgroup *ret)
 {
-	/* Without a parent or an id every group would be one of ours. */
-	if (parent && !*parent && !id)
-		return NULL;
 	_cleanup_cgroup_place_ struct cgroup_place place = {0};
 	TRY(cgroup_place_read(&place));
 	if (!place.n)
@@ -187,66 +185,5 @@ nd_err *cgroup_find(const char *parent, const char *id, struct cgroup *ret)
 		return e;
 	}
 	*ret = c;
-	return NULL;
-}
-
-/* --- what dead runs left ------------------------------------------------------------ */
-
-static void count_processes(int dir_fd, const char *path, void *arg)
-{
-	char text[32];
-	bool *any = arg;
-	if (file_read_line(dir_fd, "cgroup.procs", text, sizeof text) != 0)
-		*any = true;
-}
-
-/* Nobody in it nor beneath.  What cannot be read counts as taken. */
-static bool is_empty(const char *path)
-{
-	bool any = false;
-	return group_walk(path, count_processes, &any) == 0 && !any;
-}
-
-struct gc {
-	const char *parent;
-	bool (*is_live)(const char *id, void *arg);
-	void *arg;
-};
-
-/* Drops from c all groups that must stay; what is left was empty at this moment. */
-static void keep_empty(struct cgroup *c, const struct gc *gc)
-{
-	struct cgroup kept = CGROUP_NONE;
-	for (size_t i = 0; i < c->n; i++) {
-		const struct cgroup_dir *d = &c->dirs[i];
-		const char *id = id_of(d->path, gc->parent);
-		if (id && !gc->is_live(id, gc->arg) && is_empty(d->path))
-			add_found(&kept, d->v2, d->ctls, d->name, d->path);
-	}
-	cgroup_done(c);
-	*c = kept;
-}
-
-nd_err *cgroup_gc(const char *parent, bool (*is_live)(const char *id, void *arg), void *arg,
-	size_t *ret_removed)
-{
-	_cleanup_cgroup_ struct cgroup c = CGROUP_NONE;
-	size_t removed = 0;
-	_cleanup_free_ char *clean = parent ? group_parent(parent) : NULL;
-	*ret_removed = 0;
-	if (parent && !clean)
-		return NULL;
-	TRY(find_all(clean, NULL, &c));
-	const struct gc gc = {clean, is_live, arg};
-	keep_empty(&c, &gc);
-	if (c.n) {
-		/* A group is empty for a moment between being made and being joined: what is
-		 * empty twice is left over. */
-		nanosleep(&(struct timespec){.tv_nsec = GC_PAUSE_MS * 1000000L}, NULL);
-		keep_empty(&c, &gc);
-	}
-	for (size_t i = 0; i < c.n; i++)
-		removed += remove_tree(c.dirs[i].path) == 0;
-	*ret_removed = removed;
 	return NULL;
 }

@@ -101,9 +101,6 @@ nd_must nd_err *cgroup_remove(struct cgroup *c, int64_t deadline_ms);
  * container lacks the group for one of them. */
 nd_must nd_err *cgroup_update(struct cgroup *c, const struct cgroup_limits *limits);
 
-/* The groups of a run, by name alone, wherever in the visible tree they are. */
+/* The groups of a run, by name alone, wherever in the visible tree they are; those inside another
+ * run's are not looked at.  `parent` as in the spec. */
 nd_must nd_err *cgroup_find(const char *parent, const char *id, struct cgroup *ret);
-/* Removes groups beneath PARENT that hold no process, now and a moment later, and whose id is not
- * live.  A group with processes is left: by its name alone nobody can say whose it is. */
-nd_must nd_err *cgroup_gc(const char *parent, bool (*is_live)(const char *id, void *arg), void *arg,
-	size_t *ret_removed);

@@ -93,6 +93,28 @@ def test_nothing_is_left_after_a_run(nidus):
     assert not [p for p in found if os.path.exists(p)]
 
 
+@pytest.mark.parametrize("parent", [None, "/cgt-find//deep/", "/"])
+def test_groups_that_were_not_written_down_are_found_by_name(nidus, parent):
+    """nidus was killed between making the groups and recording them."""
+    needs("pids", "devices")
+    name = "lost-%d" % os.getpid()
+    more = ("--cgroup-parent", parent) if parent else ()
+    try:
+        nidus("run", "-d", "--network", "none", "--name", name, *more, "/", "sleep", "60", check=True)
+        run = nidus.json("inspect", name)[0]
+        found = leftovers(run["id"])
+        assert found
+        os.kill(run["state"]["monitor_pid"], 9)
+        os.unlink(run["folder"] + "/cgroup")
+        nidus("gc", check=True)
+        assert leftovers(run["id"]) == []
+    finally:
+        nidus("rm", "-f", name)
+        for path in sorted(leftovers("cgt-find"), key=len):
+            for folder, _, _ in os.walk(path, topdown=False):
+                os.rmdir(folder)
+
+
 @pytest.mark.parametrize("options, said", [
     (("--memory", "64m", "--memory-swap", "32m"), "--memory-swap"),
     (("--memory-swap", "64m"), "--memory-swap"),
