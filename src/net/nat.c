@@ -212,49 +212,89 @@ static void put_ports(
 	nft_elems_close(q, list);
 }
 
-nd_err *nat_publish(
-	struct nl_sock *nf, const char *table, const struct port_list *ports, struct in_addr to)
+/* Reading and taking back. */
+
+struct entry {
+	struct key_at key; /* ip 0.0.0.0 in the map without addresses */
+	struct in_addr to;
+};
+
+static bool entry_read(struct nl_view key, struct nl_view data, struct entry *ret)
 {
-	const struct nft_set any = set_any(table), at = set_at(table);
-	nd_err *e;
-	if (ports->n) {
-		_cleanup_batch_ struct nl_batch q = {0};
-		nft_batch_begin(&q);
-		put_ports(&q, &any, ports, to);
-		put_ports(&q, &at, ports, to);
-		nft_batch_end(&q);
-		e = nl_run(nf, &q);
-	} else {
-		e = nft_table_check(nf, NFPROTO_IPV4, table);
-	}
-	if (e && e->errnum == ENOENT)
-		err_code(e, "nat-absent");
-	else if (e && e->errnum == EEXIST)
-		err_remedy(err_code(e, "port-in-use"),
-			"A port is listed twice, or 'nidus gc' has not yet taken back the ports "
-			"of a run that was killed.");
-	return e;
+	struct target t;
+	struct entry e = {0};
+	if (data.len < sizeof t || (key.len != sizeof e.key && key.len != sizeof e.key.rest))
+		return false;
+	memcpy(&t, data.p, sizeof t);
+	memcpy(key.len == sizeof e.key ? (void *)&e.key : (void *)&e.key.rest, key.p, key.len);
+	e.to = t.ip;
+	*ret = e;
+	return true;
 }
 
-/* Taking back. */
+static bool overlaps(const struct port_list *l, const struct entry *e)
+{
+	unsigned port = ntohs(e->key.rest.port);
+	for (size_t i = 0; i < l->n; i++) {
+		const struct port_map *m = &l->v[i];
+		if (m->udp == (e->key.rest.proto == IPPROTO_UDP) && m->host && port >= m->host &&
+			port < (unsigned)m->host + m->count &&
+			(!m->ip.s_addr || !e->key.ip.s_addr || m->ip.s_addr == e->key.ip.s_addr))
+			return true;
+	}
+	return false;
+}
+
+struct collision {
+	const struct port_list *ports;
+	struct in_addr to;
+};
+
+static void collide(struct nl_view key, struct nl_view data, void *arg)
+{
+	struct collision *c = arg;
+	struct entry e;
+	if (entry_read(key, data, &e) && overlaps(c->ports, &e))
+		c->to = e.to;
+}
+
+nd_err *nat_holder(struct nl_sock *nf, const char *table, const struct port_list *ports,
+	struct in_addr *ret_to)
+{
+	struct collision c = {.ports = ports};
+	const struct nft_set any = set_any(table), at = set_at(table);
+	TRY(nft_elem_each(nf, &any, collide, &c));
+	TRY(nft_elem_each(nf, &at, collide, &c));
+	*ret_to = c.to;
+	return NULL;
+}
 
 struct victims {
+	const struct port_list *overlap; /* what overlaps these; NULL: ask `gone` */
 	bool (*gone)(struct in_addr to, void *arg);
 	void *arg;
 	struct buf keys;  /* of one set, one after the other */
+	struct buf ips;   /* where they led to */
 	struct buf flows; /* CTA_TUPLE_ORIG attributes' values, each behind its length */
 };
 
 static void collect_elem(struct nl_view key, struct nl_view data, void *arg)
 {
 	struct victims *v = arg;
-	struct target t;
-	if (data.len < sizeof t ||
-		(key.len != sizeof(struct key_at) && key.len != sizeof(struct key_any)))
+	struct entry e;
+	if (!entry_read(key, data, &e) ||
+		!(v->overlap ? overlaps(v->overlap, &e) : v->gone(e.to, v->arg)))
 		return;
-	memcpy(&t, data.p, sizeof t);
-	if (v->gone(t.ip, v->arg))
-		buf_add(&v->keys, key.p, key.len);
+	buf_add(&v->keys, key.p, key.len);
+	buf_add(&v->ips, &e.to, sizeof e.to);
+}
+
+static bool is_victim(const struct victims *v, struct in_addr ip)
+{
+	for (size_t at = 0; at < v->ips.len; at += sizeof ip)
+		if (memcmp(v->ips.data + at, &ip, sizeof ip) == 0)
+			return true;
+	return false;
 }
 
 static nd_err *forget_set(
@@ -292,7 +332,7 @@ static void collect_flow(const struct nl_reply *m, void *arg)
 	struct nl_view proto = nl_attr_find(nl_attr_find(reply, CTA_TUPLE_PROTO), CTA_PROTO_NUM);
 	struct in_addr from = {
 		nl_u32(nl_attr_find(nl_attr_find(reply, CTA_TUPLE_IP), CTA_IP_V4_SRC))};
-	if (proto.len < 1 || *proto.p != IPPROTO_UDP || !v->gone(from, v->arg))
+	if (proto.len < 1 || *proto.p != IPPROTO_UDP || !is_victim(v, from))
 		return;
 	uint32_t len = (uint32_t)orig.len;
 	buf_add(&v->flows, &len, sizeof len);
@@ -319,18 +359,47 @@ static void forget_flows(struct nl_sock *nf, struct victims *v)
 	}
 }
 
+static nd_err *forget(struct nl_sock *nf, const char *table, struct victims *v, size_t *ret_count)
+{
+	const struct nft_set any = set_any(table), at = set_at(table);
+	nd_err *e = forget_set(nf, &any, v, ret_count);
+	if (!e)
+		e = forget_set(nf, &at, v, ret_count);
+	if (!e && v->ips.len)
+		forget_flows(nf, v);
+	buf_done(&v->keys);
+	buf_done(&v->ips);
+	buf_done(&v->flows);
+	return e;
+}
+
 nd_err *nat_forget(struct nl_sock *nf, const char *table,
 	bool (*gone)(struct in_addr to, void *arg), void *arg, size_t *ret_count)
 {
-	struct victims v = {.gone = gone, .arg = arg};
+	return forget(nf, table, &(struct victims){.gone = gone, .arg = arg}, ret_count);
+}
+
+static nd_err *publish(
+	struct nl_sock *nf, const char *table, const struct port_list *ports, struct in_addr to)
+{
 	const struct nft_set any = set_any(table), at = set_at(table);
-	size_t before = *ret_count;
-	nd_err *e = forget_set(nf, &any, &v, ret_count);
-	if (!e)
-		e = forget_set(nf, &at, &v, ret_count);
-	if (!e && *ret_count > before)
-		forget_flows(nf, &v);
-	buf_done(&v.keys);
-	buf_done(&v.flows);
+	_cleanup_batch_ struct nl_batch q = {0};
+	size_t n = 0;
+	/* Who publishes holds the sockets: what is in the way is a killed run's. */
+	TRY(forget(nf, table, &(struct victims){.overlap = ports}, &n));
+	nft_batch_begin(&q);
+	put_ports(&q, &any, ports, to);
+	put_ports(&q, &at, ports, to);
+	nft_batch_end(&q);
+	return nl_run(nf, &q);
+}
+
+nd_err *nat_publish(
+	struct nl_sock *nf, const char *table, const struct port_list *ports, struct in_addr to)
+{
+	nd_err *e =
+		ports->n ? publish(nf, table, ports, to) : nft_table_check(nf, NFPROTO_IPV4, table);
+	if (e && e->errnum == ENOENT)
+		err_code(e, "nat-absent");
 	return e;
 }

@@ -11,7 +11,8 @@
 nd_must nd_err *nat_make(struct nl_sock *nf, const char *table, struct subnet s);
 nd_must nd_err *nat_remove(struct nl_sock *nf, const char *table);
 
-/* Publishes the ports of a container; with none it only asks whether the table is there.
+/* Publishes the ports of a container, whose caller holds them (port_reserve), so that
+ * entries in the way are leftovers and give way; with none it only asks whether the table is there.
  * Code "nat-absent" when it is not (somebody flushed the rules). */
 nd_must nd_err *nat_publish(
 	struct nl_sock *nf, const char *table, const struct port_list *ports, struct in_addr to);
@@ -19,3 +20,6 @@ nd_must nd_err *nat_publish(
  * the UDP flows conntrack would keep sending there.  Adds the number to *ret_count. */
 nd_must nd_err *nat_forget(struct nl_sock *nf, const char *table,
 	bool (*gone)(struct in_addr to, void *arg), void *arg, size_t *ret_count);
+/* Where the first port that collides with one of these leads to; 0.0.0.0 when none does. */
+nd_must nd_err *nat_holder(struct nl_sock *nf, const char *table, const struct port_list *ports,
+	struct in_addr *ret_to);

@@ -65,6 +65,20 @@ static void leave(struct plan *plan, const char *rung, const char *fact, const n
 	plan_leave(plan, NEED, rung, line, fact);
 }
 
+/* The probe's question that would have told. */
+static const char *fact_of(const nd_err *e)
+{
+	const nd_err *root = err_root(e);
+	if (root->errnum == EPERM)
+		return "net.admin";
+	static const char *const nft_ops[] = {
+		"change", "table", "chain", "rule", "add set", "element"};
+	for (size_t i = 0; root->op && i < ARRAY_SIZE(nft_ops); i++)
+		if (strstr(root->op, nft_ops[i]))
+			return "nft";
+	return "bridge";
+}
+
 /* The bridge, and under the lock everything that says the address is ours. */
 
 static nd_err *publish(const struct bridge *b, struct net_state *s)
@@ -135,9 +149,40 @@ static nd_err *bridge_prepare(const struct net_request *q, struct net_state *s)
 	return NULL;
 }
 
+static nd_err *find_holder(const struct net_request *q, char **ret_id)
+{
+	_cleanup_nl_ struct nl_sock rt = NL_SOCK_NONE, nf = NL_SOCK_NONE;
+	struct bridge b;
+	struct in_addr to = {0};
+	char ip[INET_ADDRSTRLEN];
+	TRY(nl_open(NETLINK_ROUTE, &rt));
+	TRY(bridge_find(q->state_fd, &rt, &b));
+	if (!b.index)
+		return NULL;
+	TRY(nl_open(NETLINK_NETFILTER, &nf));
+	TRY(nat_holder(&nf, b.name, &q->ports, &to));
+	return to.s_addr ? record_get(q->state_fd, inet_ntop(AF_INET, &to, ip, sizeof ip), ret_id)
+			 : NULL;
+}
+
+/* /proc does not show a socket that is only bound, as another run's monitor has it. */
+static nd_err *name_holder(const struct net_request *q, nd_err *e)
+{
+	_cleanup_free_ char *id = NULL;
+	if (!e || !str_eq(e->code, "port-in-use"))
+		return e;
+	err_free(find_holder(q, &id));
+	if (!id)
+		return e;
+	id[strcspn(id, " ")] = '\0';
+	err_detail(e, "the run %.12s publishes it", id);
+	return err_remedy(e, "Stop that run, publish on another host port, or let nidus choose one "
+			     "with '-p :PORT'.");
+}
+
 static nd_err *try_bridge(const struct net_request *q, struct plan *plan, struct net_state *s)
 {
-	TRY(port_reserve(&s->ports, &s->port_fds, &s->n_port_fds));
+	TRY(name_holder(q, port_reserve(&s->ports, &s->port_fds, &s->n_port_fds)));
 	nd_err *e = bridge_prepare(q, s);
 	if (!e) {
 		plan_took(plan, NEED, s->rung, NULL, false);
@@ -242,7 +287,9 @@ static nd_err *descend(const struct net_request *q, struct plan *plan, struct ne
 			return NULL;
 		if (is_final(e) || (q->mode == NET_BRIDGE && !q->best_effort))
 			return err_wrap(e, "network '%s'", net_mode_name(q->mode));
-		leave(plan, "bridge", "net.bridge", e);
+		leave(plan, "bridge", fact_of(e), e);
+		if (q->mode == NET_BRIDGE)
+			plan_warn(plan, "no bridge here: the container gets a user-mode network");
 		err_free(e);
 	}
 	if (q->ip.s_addr)

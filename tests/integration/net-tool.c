@@ -40,9 +40,12 @@ static int fail(nd_err *e)
 	return 125;
 }
 
-static void child(const struct options *o, int ready, int go)
+static void child(const struct options *o, const int *ready_pipe, const int *go_pipe)
 {
 	char c = 0;
+	int ready = ready_pipe[1], go = go_pipe[0];
+	/* Should the parent have died before the next line, the pipe says so. */
+	close(go_pipe[1]);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (unshare((o->userns ? CLONE_NEWUSER : 0) | (o->q.mode == NET_HOST ? 0 : CLONE_NEWNET)) <
 		0) {
@@ -83,7 +86,7 @@ static int run(struct options *o)
 		return 125;
 	pid_t pid = fork();
 	if (pid == 0)
-		child(o, ready[1], go[0]);
+		child(o, ready, go);
 	if (read(ready[0], &c, 1) == 1) {
 		_cleanup_fd_ int pid_fd = sys_pidfd_open(pid, 0);
 		if (o->userns)
