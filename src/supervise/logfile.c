@@ -69,14 +69,17 @@ static void flush(struct log_writer *w)
 	if (!len)
 		return;
 	ssize_t n = write(w->fd, w->pending.data, len);
-	if (n == (ssize_t)len) {
-		w->size += len;
-	} else {
+	size_t kept = n > 0 ? (size_t)n : 0;
+	if (kept < len) {
 		w->lost_errno = n < 0 ? errno : ENOSPC;
-		w->lost += len;
-		if (n > 0 && ftruncate(w->fd, (off_t)w->size) < 0)
-			w->size += (uint64_t)n;
+		/* The whole entries stay, the torn one goes. */
+		const char *last = kept ? memrchr(w->pending.data, '\n', kept) : NULL;
+		size_t whole = last ? (size_t)(last - w->pending.data) + 1 : 0;
+		if (kept > whole && ftruncate(w->fd, (off_t)(w->size + whole)) == 0)
+			kept = whole;
+		w->lost += len - kept;
 	}
+	w->size += kept;
 	w->pending.len = 0;
 }
 
