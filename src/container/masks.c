@@ -74,10 +74,15 @@ static nd_err *mask(struct child *c, const char *path, int *null_fd)
 	nd_err *e = NULL;
 	if (fstat(target, &st) < 0)
 		e = err_sys(errno, "fstat", "%s", path);
-	else if (S_ISDIR(st.st_mode))
-		e = mount_at(c, target, path, "tmpfs", "tmpfs",
-			MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "nr_blocks=1,nr_inodes=1");
-	else {
+	else if (S_ISDIR(st.st_mode)) {
+		unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+		e = mount_at(c, target, path, "tmpfs", "tmpfs", flags, "nr_blocks=1,nr_inodes=1");
+		/* gVisor's tmpfs does not know how small it is to be. */
+		if (e && e->errnum == EINVAL) {
+			err_free(e);
+			e = mount_at(c, target, path, "tmpfs", "tmpfs", flags, NULL);
+		}
+	} else {
 		if (*null_fd < 0)
 			*null_fd = open_null(c);
 		if (*null_fd < 0)

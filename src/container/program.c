@@ -23,6 +23,9 @@ enum { SCRIPTS_MAX = 5, LINE_MAX_BYTES = 256 };
 static nd_err *exec_error(const char *program, int err)
 {
 	nd_err *e = err_sys(err, "execve", "%s", program);
+	/* Ours for want of something, not the program's: 125. */
+	if (kind_of_errno(err) == ND_LIMIT)
+		return e;
 	if (err != ENOENT && err != ENOTDIR)
 		return err_code(e, "exec-denied");
 	if (access(program, F_OK) == 0)
@@ -103,7 +106,7 @@ nd_err *program_exec(char *const *argv, const struct strv *vars)
 			break;
 	}
 	if (result != ENOENT)
-		return err_code(err_sys(result, "execve", "%s", name), "exec-denied");
+		return exec_error(name, result);
 	return err_code(
 		err_new(ND_ABSENT, NULL, "'%s' is not in the container's PATH (%s)", name, path),
 		"exec-not-found");

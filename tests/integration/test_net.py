@@ -633,8 +633,10 @@ def test_run_in_run_in_run(world, who):
         tun_for_all(world)
     enter = as_user(world) if who == "user" else ()
     before = world.place.snapshot()
-    inner = ["-e", "NIDUS_STATE_DIR=/tmp/state", "-e", "NIDUS_STORE_DIR=/tmp/store", "--privileged", "/"]
-    out = nidus_in(world, "run", "--rm", *inner, NIDUS, "run", "--rm", *inner, NIDUS, "run", "--rm", "/",
+    # The program comes along as a volume: a build tree may lie where a nest does not look.
+    inner = ["-e", "NIDUS_STATE_DIR=/tmp/state", "-e", "NIDUS_STORE_DIR=/tmp/store", "--privileged"]
+    out = nidus_in(world, "run", "--rm", *inner, "-v", NIDUS + ":/nidus:ro", "/", "/nidus", "run", "--rm", *inner,
+                   "-v", "/nidus:/nidus:ro", "/", "/nidus", "run", "--rm", "/",
                    "sh", "-c", "ip -o -4 addr; exec %s -c '%s' tcp 192.0.2.1 7" % (PY, CLIENT), enter=enter)
     assert out.strip().endswith("outside 192.0.2.2"), out
     assert ("10.90." if who == "root" else "10.89.") in out, out
