@@ -231,5 +231,8 @@ nd_err *place_overlay_dirs(struct rootfs_job *j)
 	while ((entry = readdir(top)))
 		if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, ".."))
 			TRY(cover_entry(j, root_fd, entry->d_name));
+	if (!j->n_done)
+		return err_new(
+			ND_DENIED, "no-overlay", "no directory of / can be an overlay's lower");
 	return NULL;
 }

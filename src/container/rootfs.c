@@ -87,17 +87,31 @@ static nd_err *overlay_mount(const struct rootfs_job *j, const struct strv *lowe
 	add_escaped(&o, upper);
 	buf_str(&o, ",workdir=");
 	add_escaped(&o, work);
-	/* Unmounting would sync the upper's whole file system (Linux 5.10: volatile). */
-	if (j->c->s->rootfs.throwaway)
-		buf_str(&o, ",volatile");
+	const size_t plain = o.len;
 	if (j->userxattr)
 		buf_str(&o, ",userxattr");
+	/* Unmounting would sync the upper's whole file system (Linux 5.10: volatile). */
+	const size_t lasting = o.len;
+	if (j->c->s->rootfs.throwaway)
+		buf_str(&o, ",volatile");
 	if (o.len > MOUNT_DATA_MAX)
 		return err_new(ND_LIMIT, "too-many-layers",
 			"the overlay's options are %zu bytes long; mount(2) takes 4095", o.len);
-	if (mount("overlay", target, "overlay", 0, o.data) < 0)
-		return err_sys(errno, "mount", "overlay (%s)", o.data);
-	return NULL;
+	if (mount("overlay", target, "overlay", 0, o.data) == 0)
+		return NULL;
+	/* gVisor refuses words that it does not know, as kernels before 5.10 do.  `userxattr` is
+	 * only given up where the user namespace is not one of ours: there it is gVisor's. */
+	if (errno == EINVAL && o.len > lasting) {
+		o.data[lasting] = '\0';
+		if (mount("overlay", target, "overlay", 0, o.data) == 0)
+			return NULL;
+	}
+	if (errno == EINVAL && lasting > plain && !j->c->in_userns) {
+		o.data[plain] = '\0';
+		if (mount("overlay", target, "overlay", 0, o.data) == 0)
+			return NULL;
+	}
+	return err_sys(errno, "mount", "overlay (%s)", o.data);
 }
 
 static nd_err *upper_make(const char *dir, bool upper_is_there, char **ret_upper, char **ret_work)
@@ -165,6 +179,7 @@ static nd_err *overlay_once(struct rootfs_job *j, const char *at, const struct s
 		(void)chmod(upper, st.st_mode & 07777);
 	target = str_fmt("%s%s", j->target, str_eq(at, "/") ? "" : at);
 	TRY(overlay_mount(j, lowers, upper, work, target));
+	j->n_done++;
 	/* An upper on disk lies within the lower "/", which overlay refuses as a pair of layers
 	 * (ELOOP); a nidus inside stacks on this root then.  Its own upper is in memory. */
 	if (j->in_memory)

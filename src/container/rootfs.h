@@ -13,7 +13,8 @@ struct rootfs_job {
 	int memory_fd;       /* of a tmpfs for changes, once one was made; else -1 */
 	bool in_memory;      /* changes go there: the disk was refused as an upper */
 	bool userxattr;
-	unsigned n_overlays;
+	unsigned n_overlays; /* tried */
+	unsigned n_done;     /* mounted */
 };
 
 /* One overlay of `lowers` (lowest first) at `at` of the new root, with an upper of its

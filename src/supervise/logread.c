@@ -98,7 +98,7 @@ struct reading {
 	bool counting; /* first pass of a tail: lines are counted, nobody is told */
 	int64_t lines, skip;
 	bool midline[2]; /* a line of that stream has begun and not ended */
-	bool ended; /* the callback had enough */
+	bool ended;      /* the callback had enough */
 };
 
 static void entry_found(struct reading *r, const struct log_entry *e)
