@@ -81,7 +81,7 @@ static nd_err *overlay_mount(const struct rootfs_job *j, const struct strv *lowe
 			buf_str(&o, ":");
 	}
 	/* Room for the other two directories; below 40 bytes a layer nothing is to be gained. */
-	if (o.len > MOUNT_DATA_MAX - 512 && o.len / lowers->n > SHORT_NAME)
+	if (o.len > MOUNT_DATA_MAX - 512 && o.len > lowers->n * SHORT_NAME)
 		return mount_short(j, lowers, upper, work, target);
 	buf_str(&o, ",upperdir=");
 	add_escaped(&o, upper);
